@@ -1,0 +1,25 @@
+"""A drop-in for :func:`shutil.copyfile` that lets the system move the bytes."""
+
+from speedcopy import _switches
+from speedcopy._copyfile import copyfile, transfer
+from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
+from speedcopy._report import Transfer
+from speedcopy.version import __version__
+
+#: Log one line a copy. May be set at any time; also an environment variable.
+SPEEDCOPY_DEBUG = _switches.from_environment("SPEEDCOPY_DEBUG")
+
+#: Leave every copy to the standard library. May be set at any time; also an environment variable.
+SPEEDCOPY_DISABLE = _switches.from_environment("SPEEDCOPY_DISABLE")
+
+__all__ = [
+    "SPEEDCOPY_DEBUG",
+    "SPEEDCOPY_DISABLE",
+    "Transfer",
+    "__version__",
+    "copyfile",
+    "patch_copyfile",
+    "patched_copyfile",
+    "transfer",
+    "unpatch_copyfile",
+]

@@ -1,0 +1,97 @@
+"""The one call into the native layer, and the one call back.
+
+Importing this module raises ModuleNotFoundError for ``speedcopy._native`` where the platform
+has no native layer.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Optional
+
+from speedcopy import _errors
+from speedcopy._native import ffi, lib
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from speedcopy._native import CData, Report
+    from speedcopy._types import Path, Progress
+
+AUTO = 0
+ALWAYS = lib.SC_REFLINK_ALWAYS
+NEVER = lib.SC_REFLINK_NEVER
+KEEP_HOLES = lib.SC_KEEP_HOLES
+
+#: Names of the mechanisms, fastest first.
+MECHANISMS = tuple(
+    ffi.string(lib.sc_mechanism_name(row)).decode()
+    for row in range(lib.SC_MAX_MECHANISMS)
+    if lib.sc_mechanism_name(row) != ffi.NULL
+)
+
+
+class _Stopped(threading.local):
+    """The exception that stopped this thread's copy, until the copy has been cleaned up after."""
+
+    exception: Optional[BaseException] = None
+
+
+_stopped = _Stopped()
+
+
+def _keep(
+    _kind: type[BaseException], exception: Optional[BaseException], _tb: Optional[TracebackType]
+) -> None:
+    _stopped.exception = exception
+
+
+@ffi.def_extern(error=1, onerror=_keep)
+def sc_tick(progress: CData, copied: int, total: int) -> int:
+    """Calls ``progress``; that Python code runs at all lets pending signal handlers run."""
+    if progress != ffi.NULL:
+        ffi.from_handle(progress)(copied, total)
+    return 0
+
+
+def new_report() -> Report:
+    """A report for :func:`copy` to fill in."""
+    report: Report = ffi.new("sc_report *")
+    return report
+
+
+def copy(  # noqa: PLR0913, PLR0917
+    src: Path,
+    dst: Path,
+    src_path: bytes,
+    dst_path: bytes,
+    flags: int,
+    progress: Optional[Progress],
+    report: Optional[Report],
+) -> None:
+    """Copies ``src_path`` to ``dst_path``; errors tell ``src`` and ``dst``.
+
+    Raises what :func:`speedcopy._errors.raise_for` raises, and what ``progress`` or a signal
+    handler raised.
+    """
+    handle = ffi.NULL if progress is None else ffi.new_handle(progress)
+    result = lib.sc_copy(
+        src_path, dst_path, flags, handle, ffi.NULL if report is None else report
+    )
+    if result:
+        stopped, _stopped.exception = _stopped.exception, None
+        if stopped is not None:
+            try:
+                raise stopped
+            finally:
+                del stopped
+        _errors.raise_for(result, src, dst)
+
+
+def declined(report: Report) -> dict[str, str]:
+    """The mechanisms that could not, and the names of their errnos."""
+    return {
+        name: _errors.name_of(code)
+        for name, code in zip(MECHANISMS, report.declined)
+        if code
+    }

@@ -1,0 +1,61 @@
+"""From what the native layer returns to the exception that ``shutil.copyfile`` would raise."""
+
+from __future__ import annotations
+
+import errno
+import os
+from shutil import SameFileError, SpecialFileError
+from typing import TYPE_CHECKING, NoReturn
+
+from speedcopy._native import lib
+
+if TYPE_CHECKING:
+    from speedcopy._types import Path
+
+_SPECIAL = {
+    lib.SC_NAMED_PIPE: "`%s` is a named pipe",
+    lib.SC_CHARACTER_DEVICE: "`%s` is a character device",
+}
+
+#: Where two names share a number, the one that the kernel's manual pages use.
+_NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
+
+_PLACE = lib.SC_AT_BOTH
+_CODE = lib.SC_AT_SRC - 1
+
+
+def raise_for(result: int, src: Path, dst: Path) -> NoReturn:
+    """Raises what a failed copy comes to.
+
+    ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
+    them. Raises SameFileError, SpecialFileError or the subclass of OSError that belongs to the
+    errno. As in the standard library, an error of opening carries the one name that it is
+    about, any other error both.
+    """
+    code, place = -result & _CODE, -result & _PLACE
+    if code == lib.SC_SAME_FILE:
+        msg = f"{src!r} and {dst!r} are the same file"
+        raise SameFileError(msg)
+    name = src if place == lib.SC_AT_SRC else dst
+    if code in _SPECIAL:
+        raise SpecialFileError(_SPECIAL[code] % (name.path if isinstance(name, os.DirEntry) else name))
+    if place == lib.SC_AT_BOTH:
+        raise both(code, src, dst)
+    error = OSError(code, os.strerror(code), os.fspath(name))
+    if isinstance(error, IsADirectoryError) and name is dst and not os.path.exists(dst):
+        # a missing directory with a slash behind it: python/cpython#87385
+        msg = f"Directory does not exist: {dst!s}"
+        raise FileNotFoundError(msg) from error
+    raise error
+
+
+def both(code: int, src: Path, dst: Path) -> OSError:
+    """The OSError of an errno that concerns both files."""
+    return OSError(code, os.strerror(code), os.fspath(src), None, os.fspath(dst))
+
+
+def name_of(code: int) -> str:
+    """How a report spells the errno with which a mechanism declined."""
+    if code == lib.SC_NO_DATA:
+        return "no data"
+    return _NAMES.get(code, str(code))

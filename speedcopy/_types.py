@@ -1,0 +1,12 @@
+"""What callers hand in."""
+
+import os
+from typing import Callable, Literal, TypeVar, Union
+
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+PathT = TypeVar("PathT", bound=Path)
+
+#: Called with bytes copied and bytes in all.
+Progress = Callable[[int, int], object]
+
+Reflink = Literal["auto", "always", "never"]

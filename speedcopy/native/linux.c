@@ -1,0 +1,194 @@
+/*
+ * The mechanisms of Linux, fastest first. One function each, one system call each.
+ *
+ * What a refusal means is the same everywhere (rounds.c): another row is asked. The lists of
+ * errnos below say which kernel, file system or server answers what; tests/errnos.py drives
+ * each of them through this file.
+ */
+#include "linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sendfile.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+#define MIB ((int64_t)1 << 20)
+
+/* One request that nothing can interrupt must not last longer than a user waits for Ctrl-C. */
+static const int64_t LONGEST_REQUEST = 64 * MIB;
+
+/* linux/magic.h; fs/smb/client/cifsglob.h and smb2glob.h for CIFS and SMB2 */
+#define CIFS_MAGIC 0xFF534D42
+#define SMB2_MAGIC 0xFE534D42
+#define SMB_MAGIC 0x517B
+#define BTRFS_MAGIC 0x9123683E
+#define EXT_MAGIC 0xEF53
+#define F2FS_MAGIC 0xF2F52010
+#define OVERLAYFS_MAGIC 0x794C7630
+#define TMPFS_MAGIC 0x01021994
+#define XFS_MAGIC 0x58465342
+
+/* 0 where statfs fails: some shares answer EREMOTEIO (ynput/ayon-core#1714). Only a hint. */
+static uint32_t file_system(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 ? (uint32_t)fs.f_type : 0;
+}
+
+/*
+ * Are both files on one SMB mount? Disks have a device number with a major, SMB mounts do not;
+ * the others are asked for their type once a thread and device, as statfs is a request.
+ */
+static int on_one_smb_mount(const sc_job *job)
+{
+    static _Thread_local dev_t known_dev;
+    static _Thread_local uint32_t known_type;
+    dev_t dev = job->src_st.st_dev;
+    if (dev != job->dst_st.st_dev || major(dev) != 0)
+        return 0;
+    if (dev != known_dev) {
+        known_type = file_system(job->src_fd);
+        known_dev = dev;
+    }
+    return known_type == CIFS_MAGIC || known_type == SMB2_MAGIC || known_type == SMB_MAGIC;
+}
+
+/*
+ * Elsewhere a look for holes is requests (SMB, NFS, FUSE), or has lied: OpenZFS took data for
+ * a hole while it was still in memory (openzfs/zfs#15526).
+ */
+int sc_holes_known(int fd)
+{
+    switch (file_system(fd)) {
+    case BTRFS_MAGIC:
+    case EXT_MAGIC:
+    case F2FS_MAGIC:
+    case OVERLAYFS_MAGIC:
+    case TMPFS_MAGIC:
+    case XFS_MAGIC:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/*
+ * CIFS clients before 6.1 copy on the server what the server has, without the pages of src
+ * that this machine has not written back yet. Costs nothing when there are none.
+ */
+static void flush_src(const sc_job *job)
+{
+    sync_file_range(job->src_fd, 0, 0,
+                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                        SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+/*
+ * Shares the extents of src. ioctl_ficlone(2); every refusal is one:
+ * EOPNOTSUPP ENOTTY ENOSYS  the file system cannot; a share does not announce it
+ * EXDEV                     another file system; another mount before 5.18; another share
+ * EINVAL                    not block-aligned; btrfs: one of them is chattr +C; ZFS: dirty
+ * EBADF ETXTBSY             an O_APPEND dst; a swap file
+ * EPERM EACCES              an immutable file, seccomp, a security module
+ * ENOSPC                    XFS: no room for more references, there may be for data
+ * EIO ENOENT                what the CIFS client makes of a server's answer
+ */
+static int64_t ficlone(sc_job *job, int64_t length)
+{
+    return ioctl(job->dst_fd, FICLONE, job->src_fd) < 0 ? -errno : length;
+}
+
+static int is_one_request(const sc_job *job)
+{
+    return job->size <= LONGEST_REQUEST && !job->progress && on_one_smb_mount(job);
+}
+
+/*
+ * Has the SMB server copy the whole file (FSCTL_SRV_COPYCHUNK_WRITE). Unlike copy_file_range
+ * it never copies through the client, so its success says something. Takes its length from
+ * src. src must be known to be on CIFS: clients before 4.5 did not check.
+ * EOPNOTSUPP        SMB 1; a server without it (NetApp: no resume key); an empty src
+ * EXDEV ENOENT      another server; another share of a Samba server
+ * EINVAL            4 GiB and more before 6.4
+ * EIO               src shorter on the server than here; RHEL 7 (golang/go#42334)
+ * EACCES EPERM      a byte-range lock; libuv/libuv#3354
+ * EBUSY EAGAIN      sharing violation; the server is short of resources
+ * EBADF ENODATA     a handle is gone; src was cut meanwhile
+ * ENOTTY            not CIFS after all
+ */
+static int64_t copychunk(sc_job *job, int64_t length)
+{
+    flush_src(job);
+    return ioctl(job->dst_fd, CIFS_IOC_COPYCHUNK_FILE, job->src_fd) < 0 ? -errno : length;
+}
+
+/*
+ * Before 5.3 it could succeed with an empty or zero-filled result (golang/go#42400). Where
+ * copychunk has declined it would copy through the client without saying so.
+ */
+static int is_sound(const sc_job *job)
+{
+    static atomic_int sound; /* 0: not asked yet */
+    if (!sound) {
+        struct utsname name;
+        int release[2] = {0, 0};
+        if (uname(&name) == 0)
+            sscanf(name.release, "%d.%d", &release[0], &release[1]);
+        sound = release[0] > 5 || (release[0] == 5 && release[1] >= 3) ? 1 : -1;
+    }
+    return sound > 0 && !sc_is_declined(job, copychunk);
+}
+
+/*
+ * The file system's own copy: in the page cache, by reflink, by the NFS 4.2 or SMB server.
+ * copy_file_range(2):
+ * ENOSYS                 before 4.5; seccomp; a FUSE server
+ * EXDEV                  another file system, unless both have the same method for it
+ * EINVAL                 ZFS (moby/moby#41866), eCryptfs, vboxsf; overlapping, not regular
+ * EOPNOTSUPP             NFS before 4.2 on RHEL 7 (golang/go#40731)
+ * EIO                    CIFS (golang/go#42334); elsewhere read and write will say it again
+ * EPERM EACCES           Docker's seccomp (golang/go#40893), immutable; NFS, Ceph before 4.20
+ * EBADF ETXTBSY          an O_APPEND dst, rclone's FUSE; a swap file
+ * EOVERFLOW EFBIG        past what the file system holds; spurious EFBIG on 6.17
+ * ENOENT ENOTTY          CIFS: another share of a Samba server
+ * ENODATA EBUSY EAGAIN   CIFS, as for copychunk
+ * ENOMEM ESTALE          read and write will say it again if it is so
+ * nothing copied         procfs, sysfs before 5.19; overlayfs on Fedora 32
+ */
+static int64_t copy_range(sc_job *job, int64_t length)
+{
+    if (job->copied == 0 && on_one_smb_mount(job))
+        flush_src(job);
+    ssize_t moved = copy_file_range(job->src_fd, NULL, job->dst_fd, NULL, (size_t)length, 0);
+    return moved < 0 ? -errno : moved;
+}
+
+/*
+ * Within the kernel, from page cache to page cache. sendfile(2):
+ * EINVAL ENOSYS     src cannot be mapped (some of procfs, FUSE with direct_io); seccomp
+ * EOVERFLOW         past what the file system holds
+ * nothing copied    files of procfs
+ */
+static int64_t send_file(sc_job *job, int64_t length)
+{
+    ssize_t moved = sendfile(job->dst_fd, job->src_fd, NULL, (size_t)length);
+    return moved < 0 ? -errno : moved;
+}
+
+const sc_mechanism sc_mechanisms[] = {
+    {"FICLONE", ficlone, NULL, sc_declines_always, SC_WHOLE_FILE | SC_CLONES},
+    {"CIFS_IOC_COPYCHUNK_FILE", copychunk, is_one_request, sc_declines_unless_full,
+     SC_WHOLE_FILE | SC_MAY_CLONE},
+    {"copy_file_range", copy_range, is_sound, sc_declines_unless_full, SC_MAY_CLONE},
+    {"sendfile", send_file, NULL, sc_declines_unless_full, 0},
+    {"read/write", sc_read_write, NULL, sc_declines_never, SC_ANY_FILE},
+    {NULL, NULL, NULL, NULL, 0},
+};

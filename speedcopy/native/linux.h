@@ -1,0 +1,18 @@
+/*
+ * Linux request numbers, for linux.c and for Python.
+ *
+ * Built with _IOW because the direction bits differ between architectures (mips, powerpc,
+ * sparc and alpha have their own); a literal is right on some machines only.
+ */
+#ifndef SPEEDCOPY_LINUX_H
+#define SPEEDCOPY_LINUX_H
+
+#include <sys/ioctl.h>
+
+/* linux/fs.h */
+#define FICLONE _IOW(0x94, 9, int)
+
+/* fs/smb/client/cifs_ioctl.h; the kernel exports no header for it */
+#define CIFS_IOC_COPYCHUNK_FILE _IOW(0xCF, 3, int)
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The contract between the native layer and Python.
+ *
+ * This header is read twice: by the C compiler, and by build_ffi.py, which makes the cffi
+ * declarations from it. Nothing is declared anywhere else.
+ *
+ * sc_copy() does one whole copy: it opens both files, looks at what they are, lets the first
+ * mechanism of the platform's table that can move the bytes, and closes both again. It keeps
+ * no descriptor and no memory. A mechanism that cannot is *declined* with its errno, and the
+ * next one goes on from where it stood.
+ *
+ * Results: 0, or the negated sum of a code and a place. The code is an errno, or one of the
+ * SC_* codes that have no errno; the place is one of SC_AT_*. When a copy has failed, src is
+ * as it was, a dst that this call created is gone, and a dst that existed and was written to
+ * is cut to what had been copied.
+ */
+#ifndef SPEEDCOPY_H
+#define SPEEDCOPY_H
+
+#include <stdint.h>
+
+/* A path in the system's own encoding; build_ffi.py names the type of its units. */
+typedef SC_CHAR sc_char;
+
+/* What the caller wants, as bits of `flags`. No bit: clone if possible, else copy. */
+enum sc_flag {
+    SC_REFLINK_ALWAYS = 1, /* a clone or nothing: EOPNOTSUPP where no clone is possible */
+    SC_REFLINK_NEVER = 2,  /* nothing that may share extents, not even by the server's choice */
+    SC_KEEP_HOLES = 4      /* look for holes in src and leave them out */
+};
+
+/* Which name an error belongs to. */
+enum sc_place { SC_AT_SRC = 0x10000, SC_AT_DST = 0x20000, SC_AT_BOTH = 0x30000 };
+
+/* Codes with no errno of their own, above every errno. */
+enum sc_code {
+    SC_SAME_FILE = 0x7001,
+    SC_NAMED_PIPE = 0x7002,
+    SC_CHARACTER_DEVICE = 0x7003, /* as src; reading one may never end */
+    SC_NO_DATA = 0x7004           /* in `declined`: the call succeeded and moved nothing */
+};
+
+enum sc_limit { SC_MAX_MECHANISMS = 8 };
+
+/* What happened. The caller owns it; rows count from 0 in the order of the table. */
+typedef struct {
+    int64_t copied;                      /* bytes of dst that are bytes of src */
+    int32_t mechanism;                   /* row that moved the last byte, -1 if none did */
+    int32_t declined[SC_MAX_MECHANISMS]; /* by row: why it could not, 0 if it was not asked */
+} sc_report;
+
+/*
+ * Copies the data of src to dst; both end with a NUL. `progress` is handed on to sc_tick and
+ * may be NULL, and so may `report`. Runs without Python's lock.
+ */
+int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, sc_report *report);
+
+/* The name of a row of the table, NULL past its end. */
+const char *sc_mechanism_name(int row);
+
+/* Marks what Python defines and C calls; build_ffi.py turns it into cffi's extern "Python+C". */
+#define SC_PYTHON extern
+
+/*
+ * Called during long copies, at most every 50 ms, and where `progress` is not NULL once more
+ * at the end with copied == total. Bytes. Not 0: stop, the copy fails with ECANCELED.
+ */
+SC_PYTHON int sc_tick(void *progress, int64_t copied, int64_t total);
+
+#endif

@@ -1,0 +1,75 @@
+"""Where the suite copies, and what it may count on there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import speedcopy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--target",
+        type=Path,
+        metavar="DIR",
+        help="copy inside DIR (a mounted share, another file system) instead of the temporary folder",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    target = config.getoption("--target") or tempfile.gettempdir()
+    return f"speedcopy {speedcopy.__version__}, target {target}"
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A fresh folder on the file system under test, gone after the test."""
+    target = request.config.getoption("--target")
+    if target is None:
+        yield tmp_path
+        return
+    fresh = Path(tempfile.mkdtemp(prefix="speedcopy-", dir=target))
+    yield fresh
+    shutil.rmtree(fresh)
+
+
+def descriptors() -> frozenset[str]:
+    """The open descriptors of this process, by number and what they lead to."""
+    listing = "/proc/self/fd"
+    found = set()
+    for fd in os.listdir(listing):
+        try:
+            found.add(f"{fd} -> {os.readlink(f'{listing}/{fd}')}")
+        except FileNotFoundError:
+            continue
+    return frozenset(found)
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test may leave a descriptor of the target open."""
+    if not os.path.isdir("/proc/self/fd"):
+        yield
+        return
+    before = descriptors()
+    yield
+    folder = str(request.config.getoption("--target") or tempfile.gettempdir())
+    left = [entry for entry in descriptors() - before if f"-> {folder}" in entry]
+    assert not left
+
+
+@pytest.fixture(autouse=True)
+def nothing_patched() -> Iterator[None]:
+    """No test may leave shutil patched."""
+    original = shutil.copyfile
+    yield
+    assert shutil.copyfile is original
