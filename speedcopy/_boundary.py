@@ -60,7 +60,7 @@ def new_report() -> Report:
     return report
 
 
-def copy(  # noqa: PLR0913, PLR0917
+def copy(
     src: Path,
     dst: Path,
     src_path: bytes,
@@ -75,9 +75,7 @@ def copy(  # noqa: PLR0913, PLR0917
     handler raised.
     """
     handle = ffi.NULL if progress is None else ffi.new_handle(progress)
-    result = lib.sc_copy(
-        src_path, dst_path, flags, handle, ffi.NULL if report is None else report
-    )
+    result = lib.sc_copy(src_path, dst_path, flags, handle, ffi.NULL if report is None else report)
     if result:
         stopped, _stopped.exception = _stopped.exception, None
         if stopped is not None:
@@ -90,8 +88,4 @@ def copy(  # noqa: PLR0913, PLR0917
 
 def declined(report: Report) -> dict[str, str]:
     """The mechanisms that could not, and the names of their errnos."""
-    return {
-        name: _errors.name_of(code)
-        for name, code in zip(MECHANISMS, report.declined)
-        if code
-    }
+    return {name: _errors.name_of(code) for name, code in zip(MECHANISMS, report.declined) if code}

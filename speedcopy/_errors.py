@@ -38,7 +38,9 @@ def raise_for(result: int, src: Path, dst: Path) -> NoReturn:
         raise SameFileError(msg)
     name = src if place == lib.SC_AT_SRC else dst
     if code in _SPECIAL:
-        raise SpecialFileError(_SPECIAL[code] % (name.path if isinstance(name, os.DirEntry) else name))
+        raise SpecialFileError(
+            _SPECIAL[code] % (name.path if isinstance(name, os.DirEntry) else name)
+        )
     if place == lib.SC_AT_BOTH:
         raise both(code, src, dst)
     error = OSError(code, os.strerror(code), os.fspath(name))

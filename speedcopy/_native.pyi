@@ -1,12 +1,12 @@
 """The C boundary: ``native/speedcopy.h`` (and, on Linux, ``native/linux.h``) as Python sees it."""
 
 from collections.abc import Callable
-from typing import Any, Final, NewType, Optional, Protocol
+from typing import Any, NewType, Optional, Protocol
 
 CData = NewType("CData", object)
 
 class Report(Protocol):
-    """``sc_report *``"""
+    """What happened, an ``sc_report *``."""
 
     copied: int
     mechanism: int
@@ -24,17 +24,17 @@ class _FFI(Protocol):
     ) -> Callable[[Callable[[CData, int, int], int]], object]: ...
 
 class _Lib(Protocol):
-    SC_REFLINK_ALWAYS: Final = 1
-    SC_REFLINK_NEVER: Final = 2
-    SC_KEEP_HOLES: Final = 4
-    SC_AT_SRC: Final = 0x10000
-    SC_AT_DST: Final = 0x20000
-    SC_AT_BOTH: Final = 0x30000
-    SC_SAME_FILE: Final = 0x7001
-    SC_NAMED_PIPE: Final = 0x7002
-    SC_CHARACTER_DEVICE: Final = 0x7003
-    SC_NO_DATA: Final = 0x7004
-    SC_MAX_MECHANISMS: Final = 8
+    SC_REFLINK_ALWAYS: int
+    SC_REFLINK_NEVER: int
+    SC_KEEP_HOLES: int
+    SC_AT_SRC: int
+    SC_AT_DST: int
+    SC_AT_BOTH: int
+    SC_SAME_FILE: int
+    SC_NAMED_PIPE: int
+    SC_CHARACTER_DEVICE: int
+    SC_NO_DATA: int
+    SC_MAX_MECHANISMS: int
     FICLONE: int
     CIFS_IOC_COPYCHUNK_FILE: int
 

@@ -1,6 +1,6 @@
 """What callers hand in."""
 
-import os
+import os  # noqa: TC003 (the union below is evaluated)
 from typing import Callable, Literal, TypeVar, Union
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]

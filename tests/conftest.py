@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -17,15 +18,17 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --target."""
     parser.addoption(
         "--target",
         type=Path,
         metavar="DIR",
-        help="copy inside DIR (a mounted share, another file system) instead of the temporary folder",
+        help="copy inside DIR, a mounted share say, instead of the temporary folder",
     )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
+    """Names what is tested, and where."""
     target = config.getoption("--target") or tempfile.gettempdir()
     return f"speedcopy {speedcopy.__version__}, target {target}"
 
@@ -47,10 +50,8 @@ def descriptors() -> frozenset[str]:
     listing = "/proc/self/fd"
     found = set()
     for fd in os.listdir(listing):
-        try:
+        with contextlib.suppress(FileNotFoundError):
             found.add(f"{fd} -> {os.readlink(f'{listing}/{fd}')}")
-        except FileNotFoundError:
-            continue
     return frozenset(found)
 
 

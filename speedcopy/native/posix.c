@@ -76,8 +76,7 @@ static int refuse_src(sc_job *job, int code)
 static int may_never_end(const struct stat *st)
 {
     struct stat null;
-    return S_ISCHR(st->st_mode) &&
-           !(stat("/dev/null", &null) == 0 && null.st_rdev == st->st_rdev);
+    return S_ISCHR(st->st_mode) && !(stat("/dev/null", &null) == 0 && null.st_rdev == st->st_rdev);
 }
 
 static int open_src(sc_job *job)

@@ -15,10 +15,10 @@ typedef struct {
     int dst_fd;
     struct stat src_st;
     struct stat dst_st;
-    int64_t size;     /* bytes of src when it was opened; 0 also for pseudo files */
-    int64_t copied;   /* bytes */
-    int64_t dst_size; /* bytes dst may hold now, by what was done to it */
-    int64_t data_end; /* where the data around `copied` ends, if holes are looked for */
+    int64_t size;      /* bytes of src when it was opened; 0 also for pseudo files */
+    int64_t copied;    /* bytes */
+    int64_t dst_size;  /* bytes dst may hold now, by what was done to it */
+    int64_t data_end;  /* where the data around `copied` ends, if holes are looked for */
     int64_t next_tick; /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
     int flags;
     int created;   /* dst did not exist */
