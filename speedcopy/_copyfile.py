@@ -114,14 +114,12 @@ def _transfer(
                 time.perf_counter() - started,
                 _native.declined(report),
             )
-    is_link = not follow_symlinks and os.path.islink(src)
-    if reflink == "always" and not is_link:
+    if reflink == "always" and (follow_symlinks or not _is_link(src)):
         raise OSError(
             errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src), None, os.fspath(dst)
         )
-    _copy_by_stdlib(src, dst, follow_symlinks, progress)
-    size = 0 if is_link else os.stat(dst).st_size
-    return speedcopy.Transfer(_report.FALLBACK, size, time.perf_counter() - started)
+    copied = _copy_by_stdlib(src, dst, follow_symlinks, progress)
+    return speedcopy.Transfer(_report.FALLBACK, copied, time.perf_counter() - started)
 
 
 def _copy_natively(
@@ -135,13 +133,13 @@ def _copy_natively(
     """Returns False, with nothing done, for what only the standard library can do or refuse."""
     if _native is None or speedcopy.SPEEDCOPY_DISABLE:
         return False
-    if not follow_symlinks and os.path.islink(src):
-        return False
     try:
         src_path, dst_path = os.fsencode(src), os.fsencode(dst)
     except (TypeError, UnicodeEncodeError):
         return False
     if b"\0" in src_path or b"\0" in dst_path:
+        return False
+    if not follow_symlinks and os.path.islink(src_path):
         return False
     if progress is not None and not callable(progress):
         msg = f"progress must be callable, not {type(progress).__name__}"
@@ -153,8 +151,29 @@ def _copy_natively(
 
 def _copy_by_stdlib(
     src: Path, dst: Path, follow_symlinks: bool, progress: Optional[Progress]
-) -> None:
+) -> int:
+    """Returns the bytes copied, 0 for a symbolic link."""
+    linked = not follow_symlinks and _is_link(src)
+    expected = _size_of(src)
     _stdlib_copyfile(src, dst, follow_symlinks=follow_symlinks)
+    copied = 0 if linked else _size_of(dst, unknown=expected)
     if progress is not None:
-        size = os.lstat(dst).st_size
-        progress(size, size)
+        progress(copied, copied)
+    return copied
+
+
+# The standard library takes open descriptors too, as either file, and these two do not mind.
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return os.path.islink(path)
+    except TypeError:
+        return False
+
+
+def _size_of(path: Path, unknown: int = 0) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, TypeError, ValueError):
+        return unknown

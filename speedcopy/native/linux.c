@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
@@ -131,20 +130,23 @@ static int64_t copychunk(sc_job *job, int64_t length)
 }
 
 /*
- * Before 5.3 it could succeed with an empty or zero-filled result (golang/go#42400). Where
- * copychunk has declined it would copy through the client without saying so.
+ * Before 5.3 copy_file_range could succeed with an empty or zero-filled result
+ * (golang/go#42400). Asked once, when the library is loaded.
  */
+static int kernel_is_sound;
+
+__attribute__((constructor)) static void look_at_kernel(void)
+{
+    struct utsname name;
+    int release[2] = {0, 0};
+    if (uname(&name) == 0 && sscanf(name.release, "%d.%d", &release[0], &release[1]) == 2)
+        kernel_is_sound = release[0] > 5 || (release[0] == 5 && release[1] >= 3);
+}
+
+/* Where copychunk has declined it would copy through the client without saying so. */
 static int is_sound(const sc_job *job)
 {
-    static atomic_int sound; /* 0: not asked yet */
-    if (!sound) {
-        struct utsname name;
-        int release[2] = {0, 0};
-        if (uname(&name) == 0)
-            sscanf(name.release, "%d.%d", &release[0], &release[1]);
-        sound = release[0] > 5 || (release[0] == 5 && release[1] >= 3) ? 1 : -1;
-    }
-    return sound > 0 && !sc_is_declined(job, copychunk);
+    return kernel_is_sound && !sc_is_declined(job, copychunk);
 }
 
 /*

@@ -134,11 +134,14 @@ static int close_file(int *fd)
     return result < 0 && errno != EINTR ? -errno : 0;
 }
 
-/* dst gets exactly the size of what was copied. */
+/*
+ * dst gets exactly the size of what was copied. One that was there and that nothing was written
+ * to, as both are empty, is cut to its size all the same: for the time stamp, which make reads.
+ */
 static int finish(sc_job *job)
 {
-    int result = 0;
-    if (S_ISREG(job->dst_st.st_mode) && job->dst_size != job->copied)
+    int result = 0, stamped = job->created || job->touched;
+    if (S_ISREG(job->dst_st.st_mode) && (job->dst_size != job->copied || !stamped))
         result = sc_cut(job, job->copied);
     if (result == 0 && sc_final_tick(job))
         result = -ECANCELED;

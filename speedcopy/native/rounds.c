@@ -72,6 +72,7 @@ int sc_interrupted(sc_job *job)
 
 int sc_final_tick(sc_job *job)
 {
+    job->size = job->copied;
     return job->progress ? tick(job, job->progress) : 0;
 }
 
