@@ -7,7 +7,7 @@ has no native layer.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, NoReturn, Optional
 
 from speedcopy import _errors
 from speedcopy._native import ffi, lib
@@ -22,6 +22,10 @@ AUTO = 0
 ALWAYS = lib.SC_REFLINK_ALWAYS
 NEVER = lib.SC_REFLINK_NEVER
 KEEP_HOLES = lib.SC_KEEP_HOLES
+NULL = ffi.NULL
+
+#: The whole copy, bound once: a look-up less per copy.
+sc_copy = lib.sc_copy
 
 #: Names of the mechanisms, fastest first.
 MECHANISMS = tuple(
@@ -55,35 +59,25 @@ def sc_tick(progress: CData, copied: int, total: int) -> int:
 
 
 def new_report() -> Report:
-    """A report for :func:`copy` to fill in."""
+    """A report for :data:`sc_copy` to fill in."""
     report: Report = ffi.new("sc_report *")
     return report
 
 
-def copy(
-    src: Path,
-    dst: Path,
-    src_path: bytes,
-    dst_path: bytes,
-    flags: int,
-    progress: Optional[Progress],
-    report: Optional[Report],
-) -> None:
-    """Copies ``src_path`` to ``dst_path``; errors tell ``src`` and ``dst``.
+def handle_of(progress: Progress) -> CData:
+    """What sc_copy hands on to :func:`sc_tick`; to be kept until it has returned."""
+    return ffi.new_handle(progress)
 
-    Raises what :func:`speedcopy._errors.raise_for` raises, and what ``progress`` or a signal
-    handler raised.
-    """
-    handle = ffi.NULL if progress is None else ffi.new_handle(progress)
-    result = lib.sc_copy(src_path, dst_path, flags, handle, ffi.NULL if report is None else report)
-    if result:
-        stopped, _stopped.exception = _stopped.exception, None
-        if stopped is not None:
-            try:
-                raise stopped
-            finally:
-                del stopped
-        _errors.raise_for(result, src, dst)
+
+def fail(result: int, src: Path, dst: Path) -> NoReturn:
+    """Raises what ``progress`` or a signal handler raised, or the error that ``result`` means."""
+    stopped, _stopped.exception = _stopped.exception, None
+    if stopped is not None:
+        try:
+            raise stopped
+        finally:
+            del stopped
+    _errors.raise_for(result, src, dst)
 
 
 def declined(report: Report) -> dict[str, str]:

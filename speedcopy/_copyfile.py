@@ -28,6 +28,7 @@ else:
 
 _stdlib_copyfile = shutil.copyfile
 _KEEP_HOLES = _switches.from_environment("SPEEDCOPY_SPARSE", default=True)
+_DEFAULT_FLAGS = _native.KEEP_HOLES if _native and _KEEP_HOLES else 0
 
 
 def copyfile(
@@ -54,8 +55,7 @@ def copyfile(
     if speedcopy.SPEEDCOPY_DEBUG:
         transfer(src, dst, follow_symlinks=follow_symlinks, progress=progress)
         return dst
-    flags = _native.KEEP_HOLES if _native and _KEEP_HOLES else 0
-    if not _copy_natively(src, dst, follow_symlinks, flags, progress, None):
+    if not _copy_natively(src, dst, follow_symlinks, _DEFAULT_FLAGS, progress, None):
         _copy_by_stdlib(src, dst, follow_symlinks, progress)
     return dst
 
@@ -145,7 +145,10 @@ def _copy_natively(
         msg = f"progress must be callable, not {type(progress).__name__}"
         raise TypeError(msg)
     sys.audit("shutil.copyfile", src, dst)
-    _native.copy(src, dst, src_path, dst_path, flags, progress, report)
+    handle = _native.NULL if progress is None else _native.handle_of(progress)
+    result = _native.sc_copy(src_path, dst_path, flags, handle, report or _native.NULL)
+    if result:
+        _native.fail(result, src, dst)
     return True
 
 
@@ -153,9 +156,9 @@ def _copy_by_stdlib(
     src: Path, dst: Path, follow_symlinks: bool, progress: Optional[Progress]
 ) -> int:
     """Returns the bytes copied, 0 for a symbolic link."""
-    linked = not follow_symlinks and _is_link(src)
-    expected = _size_of(src)
+    expected = _size_of(src) if isinstance(dst, int) else 0
     _stdlib_copyfile(src, dst, follow_symlinks=follow_symlinks)
+    linked = not follow_symlinks and _is_link(src)
     copied = 0 if linked else _size_of(dst, unknown=expected)
     if progress is not None:
         progress(copied, copied)

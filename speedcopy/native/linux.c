@@ -46,18 +46,20 @@ static uint32_t file_system(int fd)
  * Are both files on one SMB mount? Disks have a device number with a major, SMB mounts do not;
  * the others are asked for their type once a thread and device, as statfs is a request.
  */
-static int on_one_smb_mount(const sc_job *job)
+static int on_one_smb_mount(sc_job *job)
 {
     static _Thread_local dev_t known_dev;
     static _Thread_local uint32_t known_type;
     dev_t dev = job->src_st.st_dev;
-    if (dev != job->dst_st.st_dev || major(dev) != 0)
+    if (major(dev) != 0)
         return 0;
     if (dev != known_dev) {
         known_type = file_system(job->src_fd);
         known_dev = dev;
     }
-    return known_type == CIFS_MAGIC || known_type == SMB2_MAGIC || known_type == SMB_MAGIC;
+    if (known_type != CIFS_MAGIC && known_type != SMB2_MAGIC && known_type != SMB_MAGIC)
+        return 0;
+    return fstat(job->dst_fd, &job->dst_st) == 0 && job->dst_st.st_dev == dev;
 }
 
 /*
@@ -105,7 +107,7 @@ static int64_t ficlone(sc_job *job, int64_t length)
     return ioctl(job->dst_fd, FICLONE, job->src_fd) < 0 ? -errno : length;
 }
 
-static int is_one_request(const sc_job *job)
+static int is_one_request(sc_job *job)
 {
     return job->size <= LONGEST_REQUEST && !job->progress && on_one_smb_mount(job);
 }
@@ -144,7 +146,7 @@ __attribute__((constructor)) static void look_at_kernel(void)
 }
 
 /* Where copychunk has declined it would copy through the client without saying so. */
-static int is_sound(const sc_job *job)
+static int is_sound(sc_job *job)
 {
     return kernel_is_sound && !sc_is_declined(job, copychunk);
 }

@@ -49,10 +49,8 @@ static int open_file(sc_job *job, const char *path, int flags)
 /* shutil's look at the name of dst, before it opens it. */
 static int guard_dst(sc_job *job)
 {
-    if (stat(job->dst, &job->dst_st) < 0) {
-        job->created = 1;
+    if (stat(job->dst, &job->dst_st) < 0)
         return 0;
-    }
     if (same_file(&job->src_st, &job->dst_st))
         return failure(SC_SAME_FILE, SC_AT_BOTH);
     if (S_ISFIFO(job->dst_st.st_mode))
@@ -104,16 +102,19 @@ static int open_src(sc_job *job)
 static int open_dst(sc_job *job)
 {
     job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT | O_EXCL);
-    if (job->dst_fd < 0) {
-        int refused = guard_dst(job);
-        if (refused)
-            return refused;
-        job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT);
-        if (job->dst_fd < 0)
-            return failure(errno, SC_AT_DST);
-    } else {
+    if (job->dst_fd >= 0) {
+        /* regular, empty and not src: nothing that a look could tell */
         job->created = 1;
+        job->dst_st.st_mode = S_IFREG;
+        return 0;
     }
+    int refused = job->cancelled ? failure(EINTR, SC_AT_DST) : guard_dst(job);
+    if (refused)
+        return refused;
+    job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT);
+    if (job->dst_fd < 0)
+        return failure(errno, SC_AT_DST);
+    job->created = job->dst_st.st_mode == 0;
     if (fstat(job->dst_fd, &job->dst_st) < 0)
         return failure(errno, SC_AT_DST);
     if (same_file(&job->src_st, &job->dst_st))
@@ -149,23 +150,30 @@ static int finish(sc_job *job)
 }
 
 /*
- * Closed before it is unlinked: an SMB server keeps the name of an open file, and the next
- * create of it fails with ENOENT. The path is resolved because dst may have been a dangling
- * link, and compared because somebody may have put another file there.
+ * An existing dst that nothing was written to gets its size back, which a refused clone may have
+ * changed. A new one is closed before it is unlinked: an SMB server keeps the name of an open file,
+ * and the next create of it fails with ENOENT. dst may have been a dangling link, and somebody may
+ * have put another file there since.
  */
 static void undo(sc_job *job)
 {
     struct stat now;
+    int64_t size = job->dst_st.st_size;
     if (!job->created) {
-        if (job->touched && S_ISREG(job->dst_st.st_mode))
-            sc_cut(job, job->copied);
+        if (S_ISREG(job->dst_st.st_mode) && (job->touched || job->dst_size != size))
+            sc_cut(job, job->touched ? job->copied : size);
         return;
     }
+    char *target = NULL;
+    const char *path = job->dst;
+    if (lstat(path, &now) == 0 && S_ISLNK(now.st_mode))
+        path = target = realpath(path, NULL);
+    int ours = job->dst_fd < 0 || fstat(job->dst_fd, &job->dst_st) < 0 ||
+               (path && stat(path, &now) == 0 && same_file(&now, &job->dst_st));
     close_file(&job->dst_fd);
-    char *path = realpath(job->dst, NULL);
-    if (path && stat(path, &now) == 0 && same_file(&now, &job->dst_st))
+    if (path && ours)
         unlink(path);
-    free(path);
+    free(target);
 }
 
 static int run(sc_job *job)

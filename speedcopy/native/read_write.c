@@ -16,9 +16,12 @@ static int64_t write_all(sc_job *job, size_t length)
         ssize_t written = write(job->dst_fd, job->buffer + done, length - done);
         if (written < 0 && errno == EINTR && !sc_interrupted(job))
             continue;
-        if (written <= 0)
+        if (written <= 0) {
+            job->copied += (int64_t)done;
             return written < 0 ? -errno : -EIO;
+        }
         done += (size_t)written;
+        job->touched = 1;
     }
     return (int64_t)done;
 }

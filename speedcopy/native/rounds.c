@@ -193,20 +193,23 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
  */
 static int64_t at_once(sc_job *job, const sc_mechanism *mechanism)
 {
+    int clones = mechanism->traits & SC_CLONES;
     int64_t moved = mechanism->copy(job, job->size);
-    if (moved == -EINVAL && job->dst_size > job->size && mechanism->traits & SC_CLONES)
+    if (moved == -EINVAL && clones && job->dst_size > job->size)
         moved = sc_cut(job, job->size) < 0 ? -EINVAL : mechanism->copy(job, job->size);
+    while (moved == -EINTR && !sc_interrupted(job))
+        moved = mechanism->copy(job, job->size);
     if (job->dst_size < job->size)
         job->dst_size = job->size;
+    job->touched |= moved >= 0 || !clones;
     if (moved < 0)
         return moved;
-    job->touched = 1;
     job->copied = job->size;
     job->report->mechanism = (int32_t)(mechanism - sc_mechanisms);
     return 0;
 }
 
-static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
+static int is_wanted(sc_job *job, const sc_mechanism *mechanism)
 {
     int clones = mechanism->traits & SC_CLONES;
     int regular = S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
