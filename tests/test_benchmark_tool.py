@@ -1,0 +1,482 @@
+"""tools/benchmark.py and tools/ratios.py, run as people run them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+from bench import measure, report
+from bench.copiers import Copier, ours, standard_library
+from bench.environment import FileSystem, from_mount_command, from_mountinfo
+from bench.errors import BenchmarkError, UnusableError, WrongCopyError, exit_code
+from bench.progress import Progress
+from bench.scratch import PREFIX, scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOOLS = Path(__file__).parents[1] / "tools"
+COLUMNS = ["size(MB)", "shutil(s)", "speedcopy(s)", "shutil(MB/s)", "speedcopy(MB/s)", "gain"]
+QUICK = ("--sizes-mb", "0.01,0.5", "--repeats", "2")
+LONG = ("--sizes-mb", "8", "--repeats", "10000")
+GAIN = re.compile(r"\d+\.\d\dx")
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """Where the tool keeps what is not measured."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The directory that is measured."""
+    folder = tmp_path / "target"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def environ(temporary: Path) -> dict[str, str]:
+    """The tool's environment: quiet, and its temporary files where a test can look."""
+    return {**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)}
+
+
+def run(
+    environ: dict[str, str], *arguments: object, script: str = "benchmark.py", cwd: Path = TOOLS
+) -> subprocess.CompletedProcess[str]:
+    """Run the tool to its end."""
+    command = [sys.executable, str(TOOLS / script), *map(str, arguments)]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environ,
+        cwd=cwd,
+        timeout=PATIENCE_SECONDS * 5,
+        check=False,
+    )
+
+
+def cells(output: str) -> list[list[str]]:
+    """The table, line by line, without the rule under its head."""
+    lines = [line for line in output.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if "--" not in line
+    ]
+
+
+def one_line(text: str) -> bool:
+    """Whether it is what a person can read at a glance."""
+    return text.count("\n") == 1 and "Traceback" not in text
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A tmpfs at ``folder``, where the machine lets us mount one."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if sys.platform != "linux" or not shutil.which("mount"):
+        pytest.skip("tmpfs cannot be mounted here")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"tmpfs cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def missing_module(folder: Path, name: str) -> Path:
+    """A folder for PYTHONPATH that makes ``name`` look as if it were not installed."""
+    shadow = folder / "shadow"
+    shadow.mkdir()
+    error = f"ModuleNotFoundError('No module named {name}', name={name!r})"
+    (shadow / f"{name}.py").write_text(f"raise {error}\n")
+    return shadow
+
+
+def test_table(environ: dict[str, str], target: Path, temporary: Path) -> None:
+    """The columns, a row for each size, the overall gain, the mechanism, the environment."""
+    done = run(environ, target, *QUICK)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, *rows = cells(done.stdout)
+    assert head == COLUMNS
+    assert [row[0] for row in rows] == ["0.01", "0.5"]
+    for row in rows:
+        assert all(float(cell) > 0 for cell in row[1:3])
+        assert GAIN.fullmatch(row[-1])
+    assert re.search(rf"^overall gain: {GAIN.pattern}$", done.stdout, re.MULTILINE)
+    assert re.search(r"^mechanism: .*\w", done.stdout, re.MULTILINE)
+    for fact in (f"{target}: ", "CPU", ".".join(map(str, sys.version_info[:3])), "2 copies"):
+        assert fact in done.stdout
+    assert not [*target.iterdir(), *temporary.iterdir()]
+
+
+def test_json(environ: dict[str, str], target: Path, tmp_path: Path) -> None:
+    """Every figure of the table and the samples behind it."""
+    file = tmp_path / "out.json"
+    assert run(environ, target, *QUICK, "--json", file).returncode == 0
+    content = json.loads(file.read_text())
+    assert content["environment"]["folder"] == str(target)
+    assert content["plan"]["repeats"] == 2
+    assert [row["size"] for row in content["rows"]] == [round(0.01 * measure.MB), measure.MB // 2]
+    for row in content["rows"]:
+        theirs, mine = row["tools"]["shutil"], row["tools"]["speedcopy"]
+        assert row["mechanism"]
+        assert row["gain"] == pytest.approx(theirs["seconds"] / mine["seconds"])
+        assert mine["copies"] == len(mine["samples"]) == 2
+        assert mine["seconds"] == pytest.approx(sum(mine["samples"]))
+        assert mine["mb_per_s"] == pytest.approx(row["size"] * 2 / measure.MB / mine["seconds"])
+
+
+def test_threads(environ: dict[str, str], target: Path, tmp_path: Path) -> None:
+    """With --workers a row stands for workers x copies."""
+    file = tmp_path / "out.json"
+    threads = ("--workers", 3, "--copies-per-worker", 4, "--json", file)
+    done = run(environ, target, *QUICK, *threads)
+    assert done.returncode == 0
+    assert "3 threads, each 4 copies" in done.stdout
+    tool = json.loads(file.read_text())["rows"][0]["tools"]["speedcopy"]
+    assert tool["copies"] == 12
+    assert min(tool["samples"]) <= tool["seconds"] <= max(tool["samples"])
+    assert not list(target.iterdir())
+
+
+def test_path_may_be_left_out(environ: dict[str, str], target: Path) -> None:
+    """It is the current directory then."""
+    done = run(environ, *QUICK, cwd=target)
+    assert done.returncode == 0
+    assert f"{target}: " in done.stdout
+    assert not list(target.iterdir())
+
+
+@pytest.mark.skipif(not shutil.which("cp"), reason="there is no cp here")
+def test_against_cp(environ: dict[str, str], target: Path) -> None:
+    """A peer adds three columns."""
+    done = run(environ, target, *QUICK, "--against", "cp", "--against", "cp")
+    assert done.returncode == 0
+    head, *rows = cells(done.stdout)
+    assert head == [*COLUMNS, "cp(s)", "cp(MB/s)", "vs cp"]
+    assert all(GAIN.fullmatch(row[-1]) for row in rows)
+    assert "x vs cp" in done.stdout
+
+
+def test_against_a_release(environ: dict[str, str], target: Path, temporary: Path) -> None:
+    """Fetched with pip and loaded beside ours."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest"]
+    probe = subprocess.run(
+        [*pip, str(temporary), "speedcopy==2.2.1"], capture_output=True, check=False
+    )
+    if probe.returncode:
+        pytest.skip("pip cannot fetch a release here")
+    shutil.rmtree(temporary)
+    temporary.mkdir()
+    done = run(environ, target, *QUICK, "--against", "speedcopy==2.2.1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert cells(done.stdout)[0][-1] == "vs speedcopy==2.2.1"
+    assert not list(temporary.glob(PREFIX + "*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--sizes-mb", "0"], "a size must be"),
+        (["--sizes-mb", "x"], "--sizes-mb"),
+        (["--repeats", "0"], "must be 1 at least"),
+        (["--workers", "-1"], "must be 1 at least"),
+        (["--against", "rsync"], "must be cp, reflink-copy or speedcopy==VERSION"),
+        (["--json", "missing/out.json"], "cannot be written to"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_arguments(
+    environ: dict[str, str], target: Path, arguments: list[str], complaint: str
+) -> None:
+    """Refused before anything is measured."""
+    done = run(environ, target, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        pytest.param("missing", "no such directory", id="missing"),
+        pytest.param("file", "not a directory", id="file"),
+        pytest.param("file/below", "file/below: ", id="below a file"),
+        pytest.param("/proc", "cannot be written to", id="proc"),
+        pytest.param("/sys", "cannot be written to", id="sys"),
+        pytest.param("ro", "cannot be written to (Read-only file system)", id="read-only"),
+        pytest.param("size=256k", "not enough space for ", id="full"),
+    ],
+)
+def test_unusable_path(
+    environ: dict[str, str], target: Path, temporary: Path, path: str, complaint: str
+) -> None:
+    """One clear line and exit code 2, and nothing left behind."""
+    (temporary / "file").touch()
+    if path in {"/proc", "/sys"} and not os.path.isdir(path):
+        pytest.skip(f"there is no {path} here")
+    with contextlib.ExitStack() as stack:
+        if path.startswith(("ro", "size=")):
+            path = str(stack.enter_context(mounted(target, path)))
+        done = run(environ, path, *QUICK, cwd=temporary)
+        assert done.returncode == 2
+        assert one_line(done.stderr)
+        assert done.stderr.startswith(f"benchmark.py: {path}: ")
+        assert complaint in done.stderr
+        assert not list(target.iterdir())
+    assert [entry.name for entry in temporary.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=lambda signum: signum.name)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_stopped(
+    environ: dict[str, str], target: Path, temporary: Path, signum: signal.Signals, workers: int
+) -> None:
+    """In the middle of a run: all gone, one line, the exit code of a shell."""
+    peer = ("--against", "cp") if shutil.which("cp") else ()
+    command = [sys.executable, str(TOOLS / "benchmark.py"), str(target), *LONG, *peer]
+    with subprocess.Popen(
+        [*command, "--workers", str(workers)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+    ) as process:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if list(target.glob(f"{PREFIX}*/copy-*")):
+                break
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(signum)
+        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 128 + signum
+    assert one_line(stderr)
+    assert f"stopped by {signum.name}" in stderr
+    assert not [*target.iterdir(), *temporary.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("matplotlib", ["--plot", "out.png"]), ("tabulate", []), ("speedcopy", [])],
+)
+def test_module_missing(
+    environ: dict[str, str], target: Path, tmp_path: Path, name: str, arguments: list[str]
+) -> None:
+    """Said in one line, before anything is measured."""
+    environ["PYTHONPATH"] = str(missing_module(tmp_path, name))
+    done = run(environ, target, *QUICK, *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert one_line(done.stderr)
+    assert f"{name} is not installed: python -m pip install" in done.stderr
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="needs matplotlib")
+@pytest.mark.parametrize(
+    ("name", "start"), [("out.png", b"\x89PNG"), ("out.svg", b"<?xml")], ids=["png", "svg"]
+)
+def test_plot(
+    environ: dict[str, str], target: Path, tmp_path: Path, name: str, start: bytes
+) -> None:
+    """A picture in the format of its name."""
+    done = run(environ, target, *QUICK, "--plot", tmp_path / name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="needs matplotlib")
+def test_plot_of_unknown_format(environ: dict[str, str], target: Path) -> None:
+    """Refused before anything is measured."""
+    done = run(environ, target, *QUICK, "--plot", "out.doc")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert one_line(done.stderr)
+
+
+def test_wrong_copy(target: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tool that copies wrongly ends the run, with exit code 1 and nothing left."""
+
+    def forgetful(_src: str, dst: str) -> None:
+        Path(dst).write_bytes(b"")
+
+    plan = measure.Plan((1000,), repeats=1, workers=1, copies_per_worker=1)
+
+    def job() -> None:
+        with scratch(target) as folder:
+            measure.run(plan, [Copier("forgetful", forgetful)], ours().transfer, folder)
+
+    assert exit_code("test", job) == WrongCopyError.exit_code == 1
+    assert capsys.readouterr().err == "test: forgetful: the copy of a file of 1000 bytes differs\n"
+    assert not list(target.iterdir())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failing_copy(target: Path, workers: int) -> None:
+    """The error of a tool comes out, from a thread as well, once all threads have ended."""
+
+    def failing(src: str, dst: str) -> None:
+        if int(Path(dst).name.rpartition("-")[2]) > 6:
+            raise BenchmarkError(dst)
+        shutil.copyfile(src, dst)
+
+    plan = measure.Plan((1000,), repeats=9, workers=workers, copies_per_worker=3)
+    tools = [standard_library(), Copier("failing", failing)]
+    with pytest.raises(BenchmarkError), scratch(target) as folder:
+        measure.run(plan, tools, ours().transfer, folder)
+    assert not list(target.iterdir())
+
+
+def test_no_name_is_used_twice(target: Path) -> None:
+    """Every copy is a new file, and all sources hold other bytes."""
+    seen: list[str] = []
+    sources: dict[str, bytes] = {}
+
+    def noting(src: str, dst: str) -> None:
+        assert not os.path.exists(dst)
+        seen.append(dst)
+        sources[src] = Path(src).read_bytes()
+        shutil.copyfile(src, dst)
+
+    plan = measure.Plan((1000,), repeats=2, workers=2, copies_per_worker=2)
+    with scratch(target) as folder:
+        measure.run(plan, [Copier("noting", noting)], ours().transfer, folder)
+    assert len(seen) == len(set(seen)) > 8
+    assert len(set(sources.values())) == len(sources) == 2
+
+
+def test_turns() -> None:
+    """Nobody is always first, and nobody always comes after the same one."""
+    rounds = list(itertools.islice(measure.turns("abc"), 6))
+    assert {"".join(order) for order in rounds} == {"abc", "bca", "cab", "cba", "bac", "acb"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0"), (0.00001234, "0.0000123"), (0.0251, "0.0251"), (1.029, "1.03"), (123.4, "123")],
+)
+def test_seconds(seconds: float, text: str) -> None:
+    """Three digits that count, in the notation of the published tables."""
+    assert report.seconds(seconds) == text
+
+
+MOUNTINFO = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,discard,errors=remount-ro
+30 22 0:40 / /mnt rw - tmpfs tmpfs rw,size=1024k
+31 30 0:41 / /mnt/share rw,relatime - cifs //server/share rw,vers=3.1.1,cache=strict,user=x
+32 22 0:42 / /a\\040b rw master:1 - nfs4 host:/x rw,vers=4.2,rsize=1048576,addr=::1
+33 22 0:43 / /twice rw - ext4 /dev/sdb rw
+34 33 0:44 / /twice rw - xfs /dev/sdc rw,logbsize=32k
+"""
+MOUNTS = """\
+/dev/disk3s1s1 on / (apfs, sealed, local, read-only, journaled)
+map auto_home on /System/Volumes/Data/home (autofs, automounted, nobrowse)
+zroot/home on /home (zfs, local, async, nfsv4acls)
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("/home/x", FileSystem("ext4", "/dev/sda1", ("discard",))),
+        ("/mnt/other", FileSystem("tmpfs", "tmpfs", ("size=1024k",))),
+        ("/mnt/share", FileSystem("cifs", "//server/share", ("vers=3.1.1", "cache=strict"))),
+        ("/mnt/shares", FileSystem("tmpfs", "tmpfs", ("size=1024k",))),
+        ("/a b/c", FileSystem("nfs4", "host:/x", ("vers=4.2", "rsize=1048576"))),
+        ("/twice/x", FileSystem("xfs", "/dev/sdc", ("logbsize=32k",))),
+    ],
+)
+def test_mountinfo(where: str, found: FileSystem) -> None:
+    """The innermost and newest mount, with the options worth knowing."""
+    assert from_mountinfo(MOUNTINFO, where) == found
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("/usr", "apfs on /dev/disk3s1s1"),
+        ("/home/x", "zfs on zroot/home (async)"),
+    ],
+)
+def test_mount_command(where: str, found: str) -> None:
+    """What macOS and FreeBSD print."""
+    assert str(from_mount_command(MOUNTS, where)) == found
+
+
+@pytest.mark.parametrize(
+    ("terminal", "clock", "shown"),
+    [
+        (True, [0, 0, 1], "\r\033[K0 of 2 done, now a\r\033[K1 of 2 done, now b\r\033[K"),
+        (False, [0, 1, 2], ""),
+        (False, [0, 1, 11], "1 of 2 done, now b\n"),
+    ],
+    ids=["terminal", "short", "long"],
+)
+def test_progress(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: bool,
+    clock: list[float],
+    shown: str,
+) -> None:
+    """At once on a terminal, elsewhere only when it takes long."""
+    ticks = iter(clock)
+    monkeypatch.setattr("bench.progress.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    progress = Progress(2)
+    progress.step("a")
+    progress.step("b")
+    progress.close()
+    assert capsys.readouterr().err == shown
+
+
+def test_cleaning_up_outlives_a_second_signal(target: Path) -> None:
+    """Ctrl-C, and again while the folder is removed."""
+
+    def job() -> None:
+        with scratch(target) as folder:
+            (folder / "file").touch()
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+
+    assert exit_code("test", job) == 128 + signal.SIGINT
+    assert not list(target.iterdir())
+
+
+def test_unusable_says_what_is_needed() -> None:
+    """How much space, in MB."""
+    text = str(UnusableError("x", OSError(28, "No space left on device"), 3 << 20))
+    assert text == "x: not enough space for 3 MB of files (No space left on device)"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the floor is for Linux")
+@pytest.mark.skipif(not shutil.which("cc"), reason="the floor needs a C compiler")
+def test_ratios(environ: dict[str, str], target: Path, temporary: Path) -> None:
+    """Every case has its floor, and every target its verdict."""
+    done = run(environ, target, "--rounds", 1, script="ratios.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row[1] for row in cells(done.stdout)[1:]] == ["floor (C)", "speedcopy", "shutil"] * 4
+    if re.search(": (ext4|tmpfs)", done.stdout):
+        assert len(re.findall(r"speedcopy / floor .*: (?:met|MISSED), \d", done.stdout)) == 4
+    assert not [*target.iterdir(), *temporary.iterdir()]

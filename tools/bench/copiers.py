@@ -1,0 +1,137 @@
+"""The tools that are compared: each is a name and a callable."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable
+
+from bench.errors import BenchmarkError, require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from speedcopy import Transfer
+
+PEERS = "cp, reflink-copy or speedcopy==VERSION"
+_RELEASE = "speedcopy=="
+_RELEASE_FORM = re.compile(re.escape(_RELEASE) + r"[0-9][0-9A-Za-z.!+-]*")
+
+
+Copying = Callable[[str, str], object]
+Transferring = Callable[[str, str], "Transfer"]
+
+
+@dataclass(frozen=True)
+class Copier:
+    """``copy(src, dst)`` copies a file; what it returns does not matter."""
+
+    name: str
+    copy: Copying
+
+
+@dataclass(frozen=True)
+class Ours(Copier):
+    """The one that says what happened, too."""
+
+    transfer: Transferring
+    version: str
+
+
+def standard_library() -> Copier:
+    """``shutil.copyfile`` of the running Python, whoever has patched it."""
+    return Copier("shutil", getattr(shutil, "_orig_copyfile", shutil.copyfile))
+
+
+def ours() -> Ours:
+    """The installed speedcopy."""
+    speedcopy = require("speedcopy", "-e .")
+    version = require("speedcopy.version", "-e .").version
+    return Ours("speedcopy", speedcopy.copyfile, speedcopy.transfer, version)
+
+
+def is_peer(name: str) -> bool:
+    """Whether :func:`peer` knows ``name``."""
+    return name in {"cp", "reflink-copy"} or _RELEASE_FORM.fullmatch(name) is not None
+
+
+def peer(name: str, folder: Path) -> Copier:
+    """Find the tool called ``name``; what has to be fetched goes into ``folder``."""
+    if name == "cp":
+        return _cp()
+    if name == "reflink-copy":
+        return _reflink_copy()
+    return Copier(name, _release(name, folder))
+
+
+def _cp() -> Copier:
+    program = shutil.which("cp")
+    if program is None:
+        text = "there is no cp here"
+        raise BenchmarkError(text)
+    found = program
+
+    def copy(src: str, dst: str) -> None:
+        ended = subprocess.run([found, "--", src, dst], stderr=subprocess.PIPE, check=False)
+        if ended.returncode:
+            raise BenchmarkError(_last_line(ended.stderr) or f"cp ended with {ended.returncode}")
+
+    return Copier("cp", copy)
+
+
+def _reflink_copy() -> Copier:
+    return Copier("reflink-copy", require("reflink_copy", "reflink-copy").reflink_or_copy)
+
+
+def _release(requirement: str, folder: Path) -> Copying:
+    """Fetch a release and load it under a name of its own, beside the installed one."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    options = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
+    ended = subprocess.run(
+        [*pip, *options, requirement],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if ended.returncode:
+        text = f"{requirement} cannot be fetched with pip: {_last_line(ended.stderr)}"
+        raise BenchmarkError(text)
+    wheel = next(folder.glob("speedcopy-*.whl"))
+    unpacked = folder / requirement.replace("==", "-")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(unpacked)
+    wheel.unlink()
+    return _load(requirement, unpacked / "speedcopy")
+
+
+def _load(requirement: str, package: Path) -> Copying:
+    name = "_" + re.sub(r"\W+", "_", requirement)
+    spec = importlib.util.spec_from_file_location(
+        name, package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    if spec is None or spec.loader is None:
+        text = f"{requirement} has no module that can be loaded"
+        raise BenchmarkError(text)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        text = f"{requirement} cannot be loaded: {error}"
+        raise BenchmarkError(text) from error
+    copy: Copying = module.copyfile
+    if not copy.__module__.startswith(name):
+        # It imports itself by its public name, and so finds the installed one.
+        text = f"{requirement} cannot be loaded beside the installed speedcopy"
+        raise BenchmarkError(text)
+    return copy
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""

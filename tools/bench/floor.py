@@ -1,0 +1,52 @@
+"""The floor under a copy: a C program that makes only the necessary calls."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SOURCE = Path(__file__).parents[2] / "tests" / "benchmarks" / "floor.c"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The program, built."""
+
+    program: Path
+
+    def nanoseconds(self, src: str, copies: Sequence[str], *, unlink: bool = False) -> float:
+        """Copy ``src`` to each name of ``copies``; ns a copy, on the program's own clock.
+
+        ``unlink`` removes each copy before the next, off the clock.
+        """
+        options = ["-u"] if unlink else []
+        command = [str(self.program), *options, "--", src, *copies]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            text = f"floor: {ended.stderr.strip()}"
+            raise BenchmarkError(text)
+        return float(ended.stdout)
+
+
+def build(folder: Path) -> Floor:
+    """Compile the program into ``folder``."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        text = "the floor needs a C compiler: there is no cc here"
+        raise BenchmarkError(text)
+    program = folder / "floor"
+    # Symbols are looked up before the clock starts, as they are in a Python that has warmed up.
+    command = [compiler, "-O2", "-Wl,-z,now", "-o", str(program), str(SOURCE)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        text = f"{SOURCE.name} does not compile here:\n{ended.stderr.strip()}"
+        raise BenchmarkError(text)
+    return Floor(program)

@@ -1,0 +1,251 @@
+"""The copies, tools taking turns, on the clock."""
+
+from __future__ import annotations
+
+import filecmp
+import itertools
+import os
+import statistics
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from bench.errors import WrongCopyError
+from bench.progress import Progress
+from bench.scratch import write_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from bench.copiers import Copier, Transferring
+
+T = TypeVar("T")
+
+MB = 1 << 20
+
+#: A round that takes a moment only is tried again and again, and the fastest try counts, as of
+#: timeit: what else the machine was doing does not decide then.
+_MOST_TRIES = 9
+_TRIES_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to copy, and how often.
+
+    ``sizes`` are in bytes. One worker copies one file a round; more are threads, and each of
+    them copies a source of its own ``copies_per_worker`` times a round.
+    """
+
+    sizes: tuple[int, ...]
+    repeats: int
+    workers: int
+    copies_per_worker: int
+
+    @property
+    def threaded(self) -> bool:
+        """Whether copies run side by side."""
+        return self.workers > 1
+
+    @property
+    def copies_per_round(self) -> int:
+        """Copies that a tool makes before it is the next one's turn."""
+        return self.workers * self.copies_per_worker if self.threaded else 1
+
+    @property
+    def copies(self) -> int:
+        """Copies that the seconds of a row stand for."""
+        return self.copies_per_round if self.threaded else self.repeats
+
+    @property
+    def space(self) -> int:
+        """Bytes that the files need at the same time, at most."""
+        return max(self.sizes) * (self.workers + self.copies_per_round)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One tool, one size: ``seconds`` for all ``copies`` of ``size`` bytes; a sample a repeat."""
+
+    size: int
+    copies: int
+    seconds: float
+    samples: tuple[float, ...]
+
+    @property
+    def mb_per_s(self) -> float:
+        """The bytes of the row over its seconds."""
+        return self.size * self.copies / MB / self.seconds
+
+
+@dataclass(frozen=True)
+class Row:
+    """One size: a timing for each tool by name, and what speedcopy said of a copy."""
+
+    size: int
+    timings: dict[str, Timing]
+    mechanism: str
+    declined: dict[str, str]
+
+    def gain(self, over: str = "shutil") -> float:
+        """How many times faster than ``over`` speedcopy is."""
+        return self.timings[over].seconds / self.timings["speedcopy"].seconds
+
+
+def overall_gain(rows: Sequence[Row], over: str = "shutil") -> float:
+    """All seconds of ``over`` by all of speedcopy's."""
+    theirs = sum(row.timings[over].seconds for row in rows)
+    return theirs / sum(row.timings["speedcopy"].seconds for row in rows)
+
+
+def size_mb(size: int) -> str:
+    """A size in MB, in short."""
+    return f"{size / MB:g}" if size >= MB else f"{size / MB:.3g}"
+
+
+def turns(tools: Iterable[T]) -> Iterator[Sequence[T]]:
+    """Who comes when, a round at a time.
+
+    In as many rounds as there are tools, each is once the first; in the next as many, all goes
+    backwards. So no tool always has the same one before it.
+    """
+    order = deque(tools)
+    while True:
+        for _ in range(len(order)):
+            yield tuple(order)
+            order.rotate(-1)
+        order.reverse()
+
+
+def run(plan: Plan, copiers: Sequence[Copier], transfer: Transferring, folder: Path) -> list[Row]:
+    """Make all copies of ``plan`` in ``folder``: a row for each size.
+
+    ``transfer`` says how speedcopy, which is one of ``copiers``, goes about it.
+    """
+    steps = len(plan.sizes) * (len(copiers) * plan.workers + plan.repeats)
+    with closing(Progress(steps)) as progress:
+        session = _Session(plan, copiers, transfer, folder, progress)
+        return [session.row(size) for size in plan.sizes]
+
+
+class _Session:
+    """A run: every copy gets a name that was never there before."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        copiers: Sequence[Copier],
+        transfer: Transferring,
+        folder: Path,
+        progress: Progress,
+    ) -> None:
+        self._plan = plan
+        self._transfer = transfer
+        self._copiers = copiers
+        self._turns = turns(copiers)
+        self._folder = folder
+        self._progress = progress
+        self._serial = itertools.count()
+
+    def row(self, size: int) -> Row:
+        """Measure one size."""
+        sources = [self._folder / f"source-{number}" for number in range(self._plan.workers)]
+        for source in sources:
+            write_source(source, size)
+        # Comparing reads every source: all tools find them in the page cache, if there is one.
+        pace = max(self._compared(copier, sources) for copier in self._copiers)
+        (copy,) = self._names(1)
+        report = self._transfer(str(sources[0]), copy)
+        os.unlink(copy)
+        tries = max(1, min(_MOST_TRIES, int(_TRIES_SECONDS / pace)))
+        samples = self._samples(sources, tries)
+        for source in sources:
+            source.unlink()
+        timings = {
+            name: Timing(size, self._plan.copies, _seconds_of_row(self._plan, seconds), seconds)
+            for name, seconds in samples.items()
+        }
+        return Row(size, timings, report.mechanism, report.declined)
+
+    def _compared(self, copier: Copier, sources: Sequence[Path]) -> float:
+        """Compare a copy of each source; about how many seconds a round would take."""
+        seconds = 0.0
+        for source in sources:
+            size = source.stat().st_size
+            self._progress.step(f"comparing a copy by {copier.name}, {size_mb(size)} MB")
+            names = self._names(1)
+            seconds += _span(copier, str(source), names)
+            if not filecmp.cmp(source, names[0], shallow=False):
+                text = f"{copier.name}: the copy of a file of {size} bytes differs"
+                raise WrongCopyError(text)
+            os.unlink(names[0])
+        return seconds / len(sources) * self._plan.copies_per_round
+
+    def _samples(self, sources: Sequence[Path], tries: int) -> dict[str, tuple[float, ...]]:
+        """Seconds of every tool, a sample a repeat: the fastest of its tries."""
+        samples: dict[str, tuple[float, ...]] = {copier.name: () for copier in self._copiers}
+        size = size_mb(sources[0].stat().st_size)
+        for repeat in range(self._plan.repeats):
+            self._progress.step(f"timing {size} MB, repeat {repeat + 1}")
+            spans: dict[str, list[float]] = {name: [] for name in samples}
+            for _ in range(tries):
+                for copier in next(self._turns):
+                    spans[copier.name].append(self._round(copier, sources))
+            for name, seconds in spans.items():
+                samples[name] += (min(seconds),)
+        return samples
+
+    def _round(self, copier: Copier, sources: Sequence[Path]) -> float:
+        """Seconds of one turn; removing the copies is not in them."""
+        each = self._plan.copies_per_worker if self._plan.threaded else 1
+        jobs = [(str(source), self._names(each)) for source in sources]
+        seconds = _side_by_side(copier, jobs) if self._plan.threaded else _span(copier, *jobs[0])
+        for _, copies in jobs:
+            for copy in copies:
+                os.unlink(copy)
+        return seconds
+
+    def _names(self, count: int) -> list[str]:
+        return [str(self._folder / f"copy-{next(self._serial):08}") for _ in range(count)]
+
+
+def _seconds_of_row(plan: Plan, samples: Sequence[float]) -> float:
+    """One worker: a sample is one copy, and all count. Threads: a sample is the row."""
+    return statistics.median(samples) if plan.threaded else sum(samples)
+
+
+def _span(copier: Copier, source: str, copies: Sequence[str]) -> float:
+    started = time.perf_counter()
+    for copy in copies:
+        copier.copy(source, copy)
+    return time.perf_counter() - started
+
+
+def _side_by_side(copier: Copier, jobs: Sequence[tuple[str, Sequence[str]]]) -> float:
+    """Seconds from the first start to the last end, a thread a job; starting threads is free."""
+    barrier = threading.Barrier(len(jobs))
+    stop = threading.Event()
+
+    def work(source: str, copies: Sequence[str]) -> tuple[float, float]:
+        barrier.wait()
+        started = time.perf_counter()
+        for copy in copies:
+            if stop.is_set():
+                break
+            copier.copy(source, copy)
+        return started, time.perf_counter()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        try:
+            futures = [pool.submit(work, *job) for job in jobs]
+            spans = [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            barrier.abort()
+            raise
+    return max(ended for _, ended in spans) - min(started for started, _ in spans)

@@ -1,0 +1,65 @@
+"""The picture: MB/s by size, a line for each tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench import errors
+from bench.measure import MB, overall_gain, size_mb
+from bench.report import times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from bench.environment import Environment
+    from bench.measure import Row
+
+_INCHES = (8.0, 5.0)
+
+
+def require(picture: Path) -> None:
+    """Fail now rather than after the run, if ``picture`` cannot be drawn."""
+    figure = _matplotlib().figure.Figure()
+    known = figure.canvas.get_supported_filetypes()
+    if picture.suffix.lstrip(".").lower() not in known:
+        text = f"--plot {picture}: the name must end in one of {', '.join(sorted(known))}"
+        raise errors.BenchmarkError(text)
+
+
+def draw(picture: Path, environment: Environment, rows: Sequence[Row]) -> None:
+    """Write ``picture``, in the format that its name ends in."""
+    figure = _matplotlib().figure.Figure(figsize=_INCHES, layout="constrained")
+    axes = figure.subplots()
+    sizes = [row.size / MB for row in rows]
+    for name in rows[0].timings:
+        axes.plot(sizes, [row.timings[name].mb_per_s for row in rows], marker="o", label=name)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [size_mb(row.size) for row in rows])
+    axes.minorticks_off()
+    axes.set_yscale("log")
+    _label_in_full(axes.yaxis)
+    axes.set_xlabel("size of the file (MB)")
+    axes.set_ylabel("MB/s")
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+    axes.set_title(str(environment), fontsize="small")
+    figure.suptitle(f"speedcopy: {times(overall_gain(rows))} the speed of shutil overall")
+    figure.savefig(picture)
+
+
+def _label_in_full(axis: Any) -> None:  # noqa: ANN401 - matplotlib may not be installed
+    """Write 2000, not 2 x 10^3."""
+    locator = errors.require("matplotlib.ticker", "matplotlib").LogLocator(subs=(2, 5))
+    axis.set_minor_locator(locator)
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("{x:g}")
+
+
+def _matplotlib() -> ModuleType:
+    """Load matplotlib, with the backend that needs no display."""
+    matplotlib = errors.require("matplotlib", "matplotlib")
+    matplotlib.use("Agg")
+    errors.require("matplotlib.figure", "matplotlib")
+    return matplotlib

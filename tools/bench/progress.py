@@ -1,0 +1,40 @@
+"""How far a run is, on stderr: at once on a terminal, elsewhere only when the run is long."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+_TERMINAL_SECONDS = 0.1
+_LONG_SECONDS = 10.0
+
+
+class Progress:
+    """Counts steps; to be closed, so that its line is wiped out at the end."""
+
+    def __init__(self, total: int) -> None:
+        """Expect ``total`` steps."""
+        self._total = total
+        self._done = 0
+        self._live = sys.stderr.isatty()
+        self._every = _TERMINAL_SECONDS if self._live else _LONG_SECONDS
+        self._shown = time.monotonic() - (self._every if self._live else 0)
+
+    def step(self, doing: str) -> None:
+        """Say what is being done now, unless something was said a moment ago."""
+        now = time.monotonic()
+        if now - self._shown >= self._every:
+            self._shown = now
+            text = f"{self._done} of {self._total} done, now {doing}"
+            print(
+                f"\r\033[K{text}" if self._live else text,
+                end="" if self._live else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
+        self._done += 1
+
+    def close(self) -> None:
+        """Wipe out the line."""
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
