@@ -43,10 +43,12 @@ static uint32_t file_system(int fd)
 }
 
 /*
- * Are both files on one SMB mount? Disks have a device number with a major, SMB mounts do not;
- * the others are asked for their type once a thread and device, as statfs is a request.
+ * Is src on an SMB share? Disks have a device number with a major, shares do not; what has none is
+ * asked for its type once a thread and device, as statfs is a request. dst is not looked at: its
+ * own file system says ENOTTY, and a look after FICLONE would be three requests, since the CIFS
+ * client forgets what it knew of dst even when it declines.
  */
-static int on_one_smb_mount(sc_job *job)
+static int src_is_on_smb(const sc_job *job)
 {
     static _Thread_local dev_t known_dev;
     static _Thread_local uint32_t known_type;
@@ -57,9 +59,7 @@ static int on_one_smb_mount(sc_job *job)
         known_type = file_system(job->src_fd);
         known_dev = dev;
     }
-    if (known_type != CIFS_MAGIC && known_type != SMB2_MAGIC && known_type != SMB_MAGIC)
-        return 0;
-    return fstat(job->dst_fd, &job->dst_st) == 0 && job->dst_st.st_dev == dev;
+    return known_type == CIFS_MAGIC || known_type == SMB2_MAGIC || known_type == SMB_MAGIC;
 }
 
 /*
@@ -107,9 +107,9 @@ static int64_t ficlone(sc_job *job, int64_t length)
     return ioctl(job->dst_fd, FICLONE, job->src_fd) < 0 ? -errno : length;
 }
 
-static int is_one_request(sc_job *job)
+static int is_one_request(const sc_job *job)
 {
-    return job->size <= LONGEST_REQUEST && !job->progress && on_one_smb_mount(job);
+    return job->size <= LONGEST_REQUEST && !job->progress && src_is_on_smb(job);
 }
 
 /*
@@ -123,7 +123,7 @@ static int is_one_request(sc_job *job)
  * EACCES EPERM      a byte-range lock; libuv/libuv#3354
  * EBUSY EAGAIN      sharing violation; the server is short of resources
  * EBADF ENODATA     a handle is gone; src was cut meanwhile
- * ENOTTY            not CIFS after all
+ * ENOTTY            dst is not on SMB
  */
 static int64_t copychunk(sc_job *job, int64_t length)
 {
@@ -146,7 +146,7 @@ __attribute__((constructor)) static void look_at_kernel(void)
 }
 
 /* Where copychunk has declined it would copy through the client without saying so. */
-static int is_sound(sc_job *job)
+static int is_sound(const sc_job *job)
 {
     return kernel_is_sound && !sc_is_declined(job, copychunk);
 }
@@ -169,7 +169,7 @@ static int is_sound(sc_job *job)
  */
 static int64_t copy_range(sc_job *job, int64_t length)
 {
-    if (job->copied == 0 && on_one_smb_mount(job))
+    if (job->copied == 0 && src_is_on_smb(job))
         flush_src(job);
     ssize_t moved = copy_file_range(job->src_fd, NULL, job->dst_fd, NULL, (size_t)length, 0);
     return moved < 0 ? -errno : moved;

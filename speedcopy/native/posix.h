@@ -38,8 +38,8 @@ typedef struct {
 typedef struct {
     const char *name;
     int64_t (*copy)(sc_job *job, int64_t length);
-    int (*applies)(sc_job *job); /* NULL: to every pair of regular files */
-    int (*declines)(int code);   /* does this errno mean "not here"? */
+    int (*applies)(const sc_job *job); /* NULL: to every pair of regular files */
+    int (*declines)(int code);         /* does this errno mean "not here"? */
     int traits;
 } sc_mechanism;
 

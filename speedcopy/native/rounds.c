@@ -149,6 +149,14 @@ static int64_t next_round(int64_t round, int64_t took, int whole)
     return round > LONGEST_ROUND ? LONGEST_ROUND : round < SHORTEST_ROUND ? SHORTEST_ROUND : round;
 }
 
+static int64_t start_clock(sc_job *job)
+{
+    int64_t now = nanoseconds();
+    if (!job->next_tick)
+        job->next_tick = now + TICK;
+    return now;
+}
+
 static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
 {
     int to_the_end = mechanism->traits & SC_ANY_FILE;
@@ -158,10 +166,8 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
         int64_t length = round < left ? round : left;
         if (job->holes && (length = data_ahead(job, length)) <= 0)
             return length;
-        if (!started && (length < left || !job->size)) {
-            started = nanoseconds();
-            job->next_tick = job->next_tick ? job->next_tick : started + TICK;
-        }
+        if (!started && (length < left || !job->size))
+            started = start_clock(job);
         int64_t moved = mechanism->copy(job, length);
         if (moved == -EINTR && !sc_interrupted(job))
             continue;
@@ -175,6 +181,8 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
         if (job->copied == job->size)
             return 0;
 
+        if (!started)
+            started = start_clock(job);
         int64_t now = nanoseconds();
         round = next_round(round, now - started, moved == length);
         started = now;
@@ -187,6 +195,15 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
     return 0;
 }
 
+static int64_t call_whole(sc_job *job, const sc_mechanism *mechanism)
+{
+    int64_t moved;
+    do
+        moved = mechanism->copy(job, job->size);
+    while (moved == -EINTR && !sc_interrupted(job));
+    return moved;
+}
+
 /*
  * All in one call. A clone that would leave a tail beyond it must end on a block boundary, or
  * it is EINVAL; only then is the tail cut first, so that a refused clone has harmed nothing.
@@ -194,11 +211,9 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
 static int64_t at_once(sc_job *job, const sc_mechanism *mechanism)
 {
     int clones = mechanism->traits & SC_CLONES;
-    int64_t moved = mechanism->copy(job, job->size);
+    int64_t moved = call_whole(job, mechanism);
     if (moved == -EINVAL && clones && job->dst_size > job->size)
-        moved = sc_cut(job, job->size) < 0 ? -EINVAL : mechanism->copy(job, job->size);
-    while (moved == -EINTR && !sc_interrupted(job))
-        moved = mechanism->copy(job, job->size);
+        moved = sc_cut(job, job->size) < 0 ? -EINVAL : call_whole(job, mechanism);
     if (job->dst_size < job->size)
         job->dst_size = job->size;
     job->touched |= moved >= 0 || !clones;
@@ -209,7 +224,7 @@ static int64_t at_once(sc_job *job, const sc_mechanism *mechanism)
     return 0;
 }
 
-static int is_wanted(sc_job *job, const sc_mechanism *mechanism)
+static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
 {
     int clones = mechanism->traits & SC_CLONES;
     int regular = S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
