@@ -1,0 +1,7 @@
+"""Run a command on real SMB and NFS shares: ``python tools/lab.py --help``."""
+
+import sys
+
+from lab.cli import main
+
+sys.exit(main())
