@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from cffi import FFI
 
@@ -22,18 +22,31 @@ class Platform(NamedTuple):
     """What the extension is made of on one platform.
 
     ``char`` is the C type that a path is made of, ``headers`` are read by the compiler and by
-    cffi, ``sources`` are compiled.
+    cffi, ``sources`` are compiled with ``macros``, which say how new a system is looked for.
     """
 
     char: str
     headers: tuple[str, ...]
     sources: tuple[str, ...]
+    macros: tuple[tuple[str, Optional[str]], ...]
 
 
 _POSIX = ("posix.c", "rounds.c", "read_write.c")
+_LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
 PLATFORMS = {
-    "linux": Platform("char", ("speedcopy.h", "linux.h"), (*_POSIX, "linux.c")),
+    "linux": Platform(
+        "char",
+        ("speedcopy.h", "linux.h"),
+        (*_POSIX, "linux.c"),
+        (("_GNU_SOURCE", None), _LARGE_FILES),
+    ),
+    "win32": Platform(
+        "wchar_t",
+        ("speedcopy.h", "copyfile2.h"),
+        ("windows.c", "paths.c"),
+        (("_WIN32_WINNT", "0x0a00"), ("WIN32_LEAN_AND_MEAN", None)),
+    ),
 }
 
 
@@ -61,7 +74,7 @@ def make_ffi(platform: str) -> FFI:
         sources=[(NATIVE / name).as_posix() for name in row.sources],
         depends=[path.as_posix() for path in sorted(NATIVE.glob("*.h"))],
         include_dirs=[NATIVE.as_posix()],
-        define_macros=[("SC_CHAR", row.char), ("_GNU_SOURCE", None), ("_FILE_OFFSET_BITS", "64")],
+        define_macros=[("SC_CHAR", row.char), *row.macros],
     )
     return ffi
 

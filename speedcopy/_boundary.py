@@ -6,10 +6,12 @@ has no native layer.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn, Optional
+from typing import TYPE_CHECKING, Optional
 
-from speedcopy import _errors
+from speedcopy import _errors, _report
 from speedcopy._native import ffi, lib
 
 if TYPE_CHECKING:
@@ -26,6 +28,25 @@ NULL = ffi.NULL
 
 #: The whole copy, bound once: a look-up less per copy.
 sc_copy = lib.sc_copy
+
+
+def load(library: str) -> None:
+    """Takes CopyFile2 from a library of Windows. Raises ImportError if it has none."""
+    if not lib.sc_load(library):
+        msg = f"speedcopy needs CopyFile2, and {library} has none: Windows has it from 8 on"
+        raise ImportError(msg)
+
+
+if sys.platform == "win32":
+    load("kernel32.dll")
+    encode = os.fsdecode
+    NUL = "\0"
+else:
+    #: Turns a path into what sc_copy takes.
+    encode = os.fsencode
+
+    #: What no path may hold.
+    NUL = b"\0"
 
 #: Names of the mechanisms, fastest first.
 MECHANISMS = tuple(
@@ -69,15 +90,31 @@ def handle_of(progress: Progress) -> CData:
     return ffi.new_handle(progress)
 
 
-def fail(result: int, src: Path, dst: Path) -> NoReturn:
-    """Raises what ``progress`` or a signal handler raised, or the error that ``result`` means."""
+def fail(result: int, src: Path, dst: Path) -> int:
+    """Raises what ``progress`` or a signal handler raised, or the error that ``result`` means.
+
+    Returns only if the native layer leaves the copy to the standard library: the code of the
+    reason, or 0.
+    """
     stopped, _stopped.exception = _stopped.exception, None
     if stopped is not None:
         try:
             raise stopped
         finally:
             del stopped
-    _errors.raise_for(result, src, dst)
+    if not -result & lib.SC_LEAVE_IT:
+        _errors.raise_for(result, src, dst)
+    return -result & ~lib.SC_LEAVE_IT
+
+
+def mechanism(report: Report) -> str:
+    """The name of the mechanism that moved the last byte."""
+    return MECHANISMS[report.mechanism] if report.mechanism >= 0 else _report.FALLBACK
+
+
+def offloaded(report: Report) -> Optional[bool]:
+    """Whether the bytes came through this machine, None if the system did not say."""
+    return None if report.offloaded < 0 else bool(report.offloaded)
 
 
 def declined(report: Report) -> dict[str, str]:

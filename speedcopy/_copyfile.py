@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from speedcopy._types import Path, PathT, Progress, Reflink
 
 try:
-    from speedcopy import _boundary
+    from speedcopy import _boundary, _plain
 except ModuleNotFoundError as missing:
     # No native layer for this platform. One that is there and does not load is an error.
     if missing.name != "speedcopy._native":
@@ -109,15 +109,16 @@ def _transfer(
         report = _native.new_report()
         if _copy_natively(src, dst, follow_symlinks, flags, progress, report):
             return speedcopy.Transfer(
-                _native.MECHANISMS[report.mechanism],
+                _native.mechanism(report),
                 report.copied,
                 time.perf_counter() - started,
                 _native.declined(report),
+                _native.offloaded(report),
             )
     if reflink == "always" and (follow_symlinks or not _is_link(src)):
-        raise OSError(
-            errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src), None, os.fspath(dst)
-        )
+        refusal = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src))
+        refusal.filename2 = os.fspath(dst)  # as an argument it would bring a winerror None along
+        raise refusal
     copied = _copy_by_stdlib(src, dst, follow_symlinks, progress)
     return speedcopy.Transfer(_report.FALLBACK, copied, time.perf_counter() - started)
 
@@ -134,10 +135,10 @@ def _copy_natively(
     if _native is None or speedcopy.SPEEDCOPY_DISABLE:
         return False
     try:
-        src_path, dst_path = os.fsencode(src), os.fsencode(dst)
-    except (TypeError, UnicodeEncodeError):
+        src_path, dst_path = _native.encode(src), _native.encode(dst)
+    except (TypeError, UnicodeError):
         return False
-    if b"\0" in src_path or b"\0" in dst_path:
+    if _native.NUL in src_path or _native.NUL in dst_path:
         return False
     if not follow_symlinks and os.path.islink(src_path):
         return False
@@ -148,7 +149,10 @@ def _copy_natively(
     handle = _native.NULL if progress is None else _native.handle_of(progress)
     result = _native.sc_copy(src_path, dst_path, flags, handle, report or _native.NULL)
     if result:
-        _native.fail(result, src, dst)
+        code = _native.fail(result, src, dst)
+        copied = _plain.copy(src, dst, progress, code)
+        if report is not None:
+            report.copied = copied
     return True
 
 

@@ -1,4 +1,4 @@
-"""The C boundary: ``native/speedcopy.h`` (and, on Linux, ``native/linux.h``) as Python sees it."""
+"""The C boundary: ``native/speedcopy.h`` and the header of the platform as Python sees them."""
 
 from collections.abc import Callable
 from typing import Any, NewType, Optional, Protocol
@@ -10,6 +10,7 @@ class Report(Protocol):
 
     copied: int
     mechanism: int
+    offloaded: int
     declined: list[int]
 
 class _FFI(Protocol):
@@ -17,6 +18,7 @@ class _FFI(Protocol):
 
     def new(self, ctype: str) -> Any: ...
     def string(self, chars: CData) -> bytes: ...
+    def getwinerror(self, code: int) -> tuple[int, str]: ...
     def new_handle(self, obj: object) -> CData: ...
     def from_handle(self, handle: CData) -> Any: ...
     def def_extern(
@@ -30,6 +32,7 @@ class _Lib(Protocol):
     SC_AT_SRC: int
     SC_AT_DST: int
     SC_AT_BOTH: int
+    SC_LEAVE_IT: int
     SC_SAME_FILE: int
     SC_NAMED_PIPE: int
     SC_CHARACTER_DEVICE: int
@@ -37,9 +40,17 @@ class _Lib(Protocol):
     SC_MAX_MECHANISMS: int
     FICLONE: int
     CIFS_IOC_COPYCHUNK_FILE: int
+    SC_ALLOW_DECRYPTED_DESTINATION: int
+    SC_SKIP_ALTERNATE_STREAMS: int
 
+    def sc_load(self, library: str) -> int: ...
     def sc_copy(
-        self, src: bytes, dst: bytes, flags: int, progress: CData, report: Report | CData
+        self,
+        src: str | bytes,
+        dst: str | bytes,
+        flags: int,
+        progress: CData,
+        report: Report | CData,
     ) -> int: ...
     def sc_mechanism_name(self, row: int) -> CData: ...
 

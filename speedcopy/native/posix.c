@@ -160,8 +160,12 @@ static void undo(sc_job *job)
     struct stat now;
     int64_t size = job->dst_st.st_size;
     if (!job->created) {
-        if (S_ISREG(job->dst_st.st_mode) && (job->touched || job->dst_size != size))
-            sc_cut(job, job->touched ? job->copied : size);
+        if (!S_ISREG(job->dst_st.st_mode) || same_file(&job->src_st, &job->dst_st))
+            return;
+        if (job->touched)
+            sc_cut(job, job->copied);
+        else if (fstat(job->dst_fd, &now) == 0 && now.st_size != size)
+            sc_cut(job, size);
         return;
     }
     char *target = NULL;
@@ -205,7 +209,7 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, s
                   .flags = flags,
                   .progress = progress,
                   .report = report ? report : &unread};
-    *job.report = (sc_report){.mechanism = -1};
+    *job.report = (sc_report){.mechanism = -1, .offloaded = -1};
     int result = run(&job);
     job.report->copied = job.copied;
     free(job.buffer);

@@ -9,10 +9,10 @@
  * no descriptor and no memory. A mechanism that cannot is *declined* with its errno, and the
  * next one goes on from where it stood.
  *
- * Results: 0, or the negated sum of a code and a place. The code is an errno, or one of the
- * SC_* codes that have no errno; the place is one of SC_AT_*. When a copy has failed, src is
- * as it was, a dst that this call created is gone, and a dst that existed and was written to
- * is cut to what had been copied.
+ * Results: 0, or the negated sum of a code and a place. The code is an errno (Windows: a Win32
+ * code), or one of the SC_* codes that have none; the place is one of SC_AT_*. When a copy has
+ * failed, src is as it was, a dst that this call created is gone, and a dst that existed and was
+ * written to is cut to what had been copied.
  */
 #ifndef SPEEDCOPY_H
 #define SPEEDCOPY_H
@@ -30,7 +30,12 @@ enum sc_flag {
 };
 
 /* Which name an error belongs to. */
-enum sc_place { SC_AT_SRC = 0x10000, SC_AT_DST = 0x20000, SC_AT_BOTH = 0x30000 };
+enum sc_place {
+    SC_AT_SRC = 0x10000,
+    SC_AT_DST = 0x20000,
+    SC_AT_BOTH = 0x30000,
+    SC_LEAVE_IT = 0x40000 /* no error: the standard library's to do, or to refuse */
+};
 
 /* Codes with no errno of their own, above every errno. */
 enum sc_code {
@@ -46,6 +51,7 @@ enum sc_limit { SC_MAX_MECHANISMS = 8 };
 typedef struct {
     int64_t copied;                      /* bytes of dst that are bytes of src */
     int32_t mechanism;                   /* row that moved the last byte, -1 if none did */
+    int32_t offloaded;                   /* 1: not through this machine, 0: through it, or -1 */
     int32_t declined[SC_MAX_MECHANISMS]; /* by row: why it could not, 0 if it was not asked */
 } sc_report;
 

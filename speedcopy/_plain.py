@@ -1,0 +1,94 @@
+"""What the standard library does after its audit event, for what the native layer leaves to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Optional
+
+from speedcopy import _errors
+from speedcopy._native import lib
+
+if TYPE_CHECKING:
+    from speedcopy._types import Path, Progress
+
+SMALLEST_BUFFER = 1 << 16
+LARGEST_BUFFER = 1 << 20
+TICK = 0.05
+
+
+class _Tick:
+    """Calls ``progress`` when it is time, and knows what it raised."""
+
+    def __init__(self, progress: Optional[Progress]) -> None:
+        self.raised: Optional[BaseException] = None
+        self._progress = progress
+        self._next = time.monotonic() + TICK
+
+    def __call__(self, copied: int, total: int, *, at_the_end: bool = False) -> None:
+        if self._progress is None or not (at_the_end or time.monotonic() >= self._next):
+            return
+        try:
+            self._progress(copied, total)
+        except BaseException as error:
+            self.raised = error
+            raise
+        self._next = time.monotonic() + TICK
+
+
+def copy(src: Path, dst: Path, progress: Optional[Progress], code: int) -> int:
+    """Copies by reading and writing; returns the bytes copied.
+
+    ``code`` is the Win32 code with which the native layer has left it, or 0. Raises what
+    :func:`shutil.copyfile` raises, with the code where it means the same.
+    """
+    existed = _guard(src, dst)
+    tick = _Tick(progress)
+    try:
+        return _read_and_write(src, dst, tick, existed)
+    except OSError as error:
+        if error is tick.raised:
+            raise
+        told = _errors.with_code(error, code, src, dst)
+    try:
+        raise told
+    finally:
+        del told
+
+
+def _stat(path: Path) -> Optional[os.stat_result]:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def _guard(src: Path, dst: Path) -> bool:
+    """Refuses what shutil refuses; returns whether there is a dst."""
+    src_st, dst_st = _stat(src), _stat(dst)
+    if src_st and dst_st and os.path.samestat(src_st, dst_st):
+        _errors.raise_for(-(lib.SC_SAME_FILE | lib.SC_AT_BOTH), src, dst)
+    for st, place in ((src_st, lib.SC_AT_SRC), (dst_st, lib.SC_AT_DST)):
+        if st and stat.S_ISFIFO(st.st_mode):
+            _errors.raise_for(-(lib.SC_NAMED_PIPE | place), src, dst)
+    return dst_st is not None
+
+
+def _read_and_write(src: Path, dst: Path, tick: _Tick, existed: bool) -> int:
+    with open(src, "rb", buffering=0) as reader:
+        total, copied = os.fstat(reader.fileno()).st_size, 0
+        buffer = memoryview(bytearray(min(max(total, SMALLEST_BUFFER), LARGEST_BUFFER)))
+        try:
+            with open(dst, "wb") as writer:
+                while got := reader.readinto(buffer):
+                    copied += writer.write(buffer[:got])
+                    tick(copied, max(copied, total))
+            tick(copied, copied, at_the_end=True)
+        except BaseException:
+            if not existed:
+                with contextlib.suppress(OSError):
+                    os.unlink(dst)
+            raise
+    return copied

@@ -1,0 +1,58 @@
+/*
+ * CopyFile2 as windows.c calls it, for windows.c and for Python.
+ *
+ * Under names of its own, because the SDKs that Pythons are built with know more or less of it.
+ * windows.c checks sizes, offsets and values against the SDK at hand.
+ */
+#ifndef SPEEDCOPY_COPYFILE2_H
+#define SPEEDCOPY_COPYFILE2_H
+
+#include "speedcopy.h"
+
+enum sc_copyfile2_flag {
+    SC_ALLOW_DECRYPTED_DESTINATION = 0x8, /* an encrypted src may go where nothing is encrypted */
+    SC_SKIP_ALTERNATE_STREAMS = 0x8000    /* Windows 10 2004 and later */
+};
+
+enum sc_copyfile2_type { SC_CHUNK_FINISHED = 2 };
+
+enum sc_copyfile2_chunk_flag { SC_COPY_OFFLOAD = 1 };
+
+enum sc_copyfile2_action {
+    SC_CONTINUE = 0,
+    SC_CANCEL = 1, /* deletes dst */
+    SC_STOP = 2    /* leaves dst, which may have its full size already */
+};
+
+/* COPYFILE2_MESSAGE; all after `type` is what it is in an SC_CHUNK_FINISHED */
+typedef struct {
+    int32_t type;
+    uint32_t padding;
+    uint32_t stream;
+    uint32_t flags;
+    void *src;
+    void *dst;
+    uint64_t chunk;
+    uint64_t chunk_size;
+    uint64_t stream_size;
+    uint64_t stream_copied;
+    uint64_t total;
+    uint64_t copied;
+} sc_copyfile2_message;
+
+/* COPYFILE2_EXTENDED_PARAMETERS */
+typedef struct {
+    uint32_t size;
+    uint32_t flags;
+    int *cancel;
+    int(__stdcall *progress)(const sc_copyfile2_message *message, void *context);
+    void *context;
+} sc_copyfile2_parameters;
+
+/*
+ * Takes CopyFile2 from this library, which is kernel32.dll but for tests. To be called once,
+ * before sc_copy. 0 if there is none: Windows has it from 8 on.
+ */
+int sc_load(const sc_char *library);
+
+#endif

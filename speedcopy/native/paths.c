@@ -1,0 +1,72 @@
+/* Names of Windows: telling files from devices, and lifting the limit of 260 characters. */
+#include "paths.h"
+
+#include <stdlib.h>
+#include <wchar.h>
+#include <windows.h>
+
+/* MAX_PATH without the room that a directory must leave for a file "8.3" in it. */
+#define LONG_PATH 248
+
+/* \\?\UNC takes the place of the first backslash of \\server, \\?\ comes before a drive. */
+#define UNC_PREFIX L"\\\\?\\UNC"
+#define DRIVE_PREFIX L"\\\\?\\"
+#define PREFIX_ROOM 8
+
+static int is_drive(const wchar_t *path)
+{
+    return ((path[0] >= L'A' && path[0] <= L'Z') || (path[0] >= L'a' && path[0] <= L'z')) &&
+           path[1] == L':' && path[2] == L'\\';
+}
+
+static int is_prefixed(const wchar_t *full)
+{
+    return wcsncmp(full, DRIVE_PREFIX, wcslen(DRIVE_PREFIX)) == 0;
+}
+
+/*
+ * A drive or a share, and no stream behind the name (file:stream). Reserved names have become
+ * \\.\NUL and the like; \\?\GLOBALROOT, \\?\pipe and \\?\Volume{...} can be anything.
+ */
+static int is_file(const wchar_t *full)
+{
+    const wchar_t *name = wcsrchr(full, L'\\');
+    if (!name || wcschr(name, L':'))
+        return 0;
+    if (is_prefixed(full)) {
+        full += wcslen(DRIVE_PREFIX);
+        return is_drive(full) || _wcsnicmp(full, L"UNC\\", 4) == 0;
+    }
+    return is_drive(full) || (full[0] == L'\\' && full[1] == L'\\' && full[2] != L'.');
+}
+
+/* `full` has PREFIX_ROOM before it. The last letter of UNC replaces a backslash of \\server. */
+static const wchar_t *prefixed(wchar_t *full)
+{
+    const wchar_t *prefix = is_drive(full) ? DRIVE_PREFIX : UNC_PREFIX;
+    size_t length = wcslen(prefix);
+    wchar_t *start = is_drive(full) ? full - length : full + 1 - length;
+    memcpy(start, prefix, length * sizeof *prefix);
+    return start;
+}
+
+/*
+ * Only a long name is rewritten: behind \\?\ Windows takes a name literally, with its slashes,
+ * trailing dots and spaces. GetFullPathNameW has seen to these.
+ */
+const sc_char *sc_file_path(const sc_char *path, sc_char **memory)
+{
+    wchar_t fits[LONG_PATH];
+    DWORD length = GetFullPathNameW(path, LONG_PATH, fits, NULL);
+    if (length < LONG_PATH)
+        return length && is_file(fits) ? path : NULL;
+
+    *memory = malloc((PREFIX_ROOM + (size_t)length) * sizeof **memory);
+    if (!*memory)
+        return NULL;
+    wchar_t *full = *memory + PREFIX_ROOM;
+    DWORD copied = GetFullPathNameW(path, length, full, NULL);
+    if (copied == 0 || copied >= length || !is_file(full))
+        return NULL;
+    return is_prefixed(full) ? path : prefixed(full);
+}
