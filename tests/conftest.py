@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filesystems import Mounts
+from shares import MOUNTED, SKIPPED, Tally
 
 import speedcopy
 
@@ -25,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="copy inside DIR, a mounted share say, instead of the temporary folder",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the lab, counts the tests of each mount."""
+    if MOUNTED:
+        config.pluginmanager.register(Tally((*MOUNTED, *SKIPPED)))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -45,6 +53,14 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(fresh)
 
 
+@pytest.fixture(scope="session")
+def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounts]:
+    """File systems of all kinds, mounted when asked for, unmounted whatever happens."""
+    made = Mounts(tmp_path_factory.mktemp("mounts"))
+    yield made
+    made.close()
+
+
 def descriptors() -> frozenset[str]:
     """The open descriptors of this process, by number and what they lead to."""
     listing = "/proc/self/fd"
@@ -58,7 +74,7 @@ def descriptors() -> frozenset[str]:
 @pytest.fixture(autouse=True)
 def no_descriptor_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test may leave a descriptor of the target open."""
-    if not os.path.isdir("/proc/self/fd"):
+    if not os.path.islink("/proc/self/fd/0"):
         yield
         return
     before = descriptors()

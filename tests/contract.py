@@ -1,0 +1,94 @@
+"""The contract as a table: what a copy meets.
+
+A case without a promise comes to exactly what ``shutil.copyfile`` of the running Python makes
+of it. :mod:`test_contract` runs them all, :mod:`layout` has the steps, and :mod:`refusals` and
+:mod:`grid` have the other cases.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from grid import ERRORS, KIB, MIB, SPELLINGS, STATES
+from layout import file, other_case, sparse, symlink
+from outcome import Case, Late
+from refusals import REFUSALS
+from surroundings import umask
+
+SIZES = (
+    *(0, 1, 511, 512, 513, 4095, 4096, 4097),
+    *(near + off for near in (64 * KIB, MIB) for off in (-1, 0, 1)),
+)
+BIG = (16 * MIB - 1, 16 * MIB + 1)
+
+
+def data() -> list[Case]:
+    """Sizes around blocks, buffers and rounds, over whatever dst was; holes; modes."""
+    cases = [
+        Case(f"{size} {state}", (file("src", size), *before(size)))
+        for size in (*SIZES, *BIG)
+        for state, before in STATES.items()
+        if size in SIZES or state in {"new", "over equal"}
+    ]
+    cases += [
+        Case(f"holes {name} {state}", (sparse("src", size, *at), *STATES[state](size)))
+        for name, size, at in (
+            ("only", MIB, ()),
+            ("first", 3 * MIB + 1, (3 * MIB - 4,)),
+            ("last", 3 * MIB + 1, (0,)),
+            ("between", 5 * MIB, (100, MIB + 7, 5 * MIB - 5)),
+        )
+        for state in ("new", "over equal", "over longer")
+    ]
+    cases += [
+        Case(
+            f"umask {mask:o} {state}", (file("src"), *STATES[state](9)), around=partial(umask, mask)
+        )
+        for mask in (0, 0o22, 0o27, 0o77, 0o777)
+        for state in ("new", "over equal")
+    ]
+    cases += [
+        Case(f"mode {mode:o} {state}", (file("src", 9, mode), *STATES[state](9)))
+        for mode in (0o755, 0o444, 0o4711)
+        for state in ("new", "over equal")
+    ]
+    cases += [
+        Case(f"over mode {mode:o} {size}", (file("src", size), file("dst", 20, mode)))
+        for mode in (0o600, 0o755, 0o6777)
+        for size in (0, 9)
+    ]
+    return cases
+
+
+def others() -> list[Case]:
+    """Names that are the same to some systems, descriptors and what is no name at all."""
+    link = (file("f"), symlink("l", "f"), symlink("src", "l"))
+    both = (file("src"), file("dst"))
+    reader = Late(lambda: os.open("src", os.O_RDONLY))
+    writer = Late(lambda: os.open("dst", os.O_WRONLY))
+    wrong: tuple[tuple[Any, Any], ...] = (
+        *((None, "dst"), ("src", None), (["src"], "dst"), ("src", 1.5), (-1, "dst")),
+        *(("src\0", "dst"), ("src", b"d\0st"), (b"src", "dst\0"), (Path("src\0"), "dst")),
+        *(("\ud800", "dst"), ("src", "\ud800"), ("missing", "\ud800"), ("missing", "\0")),
+        *(("", ""), ("src", ""), ("src", Path())),
+    )
+    return [
+        Case("same by case", (file("src"), other_case("src")), dst="SRC"),
+        Case("src descriptor", both, src=reader),
+        Case("dst descriptor", both, dst=writer),
+        Case("closed descriptor", both, src=1 << 20),
+        *(Case(f"{src!r} to {dst!r}", both, src, dst) for src, dst in wrong),
+        *(
+            Case(f"not following, {src!r} to {dst!r}", both, src, dst, follow_symlinks=False)
+            for src, dst in wrong
+        ),
+        Case("undecodable names", (file("src\udcff"),), "src\udcff", "dst\udcfe\udcff"),
+        Case("undecodable and missing", (), b"src\xff", "dst\udcfe"),
+        Case("link to a link", link, follow_symlinks=False),
+    ]
+
+
+CASES = [*data(), *others(), *REFUSALS, *ERRORS, *SPELLINGS]

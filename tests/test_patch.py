@@ -1,0 +1,220 @@
+"""Patching shutil and taking it back, with others who patch it too."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+import speedcopy
+from speedcopy import patch_copyfile, patched_copyfile, unpatch_copyfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STDLIB = shutil.copyfile
+ours: Any = speedcopy.copyfile
+
+
+def installed() -> Any:
+    """What shutil copies with."""
+    return shutil.copyfile
+
+
+def install(function: Any) -> None:
+    """Patches as anybody would."""
+    setattr(shutil, "copyfile", function)  # noqa: B010
+
+
+def original() -> Any:
+    """What callers of 2.x reach the standard library by."""
+    return getattr(shutil, "_orig_copyfile")  # noqa: B009
+
+
+def somebodys(under: Callable[..., Any]) -> Callable[..., Any]:
+    """Somebody else's patch, which calls what it has replaced."""
+
+    def theirs(*args: Any, **options: Any) -> Any:
+        return under(*args, **options)
+
+    return theirs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Whatever a test has done to shutil is undone, ours by its own means."""
+    yield
+    for _ in range(5):
+        unpatch_copyfile()
+    install(STDLIB)
+
+
+def test_patch() -> None:
+    """Ours is installed, the original is at hand, and comes back."""
+    patch_copyfile()
+    assert installed() is ours
+    assert original() is STDLIB
+    unpatch_copyfile()
+    assert installed() is STDLIB
+    assert original() is STDLIB
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_idempotent(times: int) -> None:
+    """Patching several times is patching once, and so is unpatching."""
+    for _ in range(times):
+        patch_copyfile()
+    assert installed() is ours
+    assert original() is STDLIB
+    for _ in range(times):
+        unpatch_copyfile()
+        assert installed() is STDLIB
+    patch_copyfile()
+    assert installed() is ours
+    assert original() is STDLIB
+
+
+def test_unpatch_unpatched() -> None:
+    """Unpatching what is not patched does nothing."""
+    unpatch_copyfile()
+    assert installed() is STDLIB
+
+
+def test_over_theirs() -> None:
+    """What we patch over is kept, is the original, and comes back."""
+    theirs = somebodys(STDLIB)
+    install(theirs)
+    patch_copyfile()
+    assert installed() is ours
+    assert original() is theirs
+    unpatch_copyfile()
+    assert installed() is theirs
+    unpatch_copyfile()
+    assert installed() is theirs
+
+
+def test_under_theirs() -> None:
+    """Somebody's patch over ours stays when we unpatch; once it is gone, so can ours be."""
+    patch_copyfile()
+    theirs = somebodys(ours)
+    install(theirs)
+    unpatch_copyfile()
+    assert installed() is theirs
+    install(ours)  # they put back what they found
+    unpatch_copyfile()
+    assert installed() is STDLIB
+
+
+def test_between_ours() -> None:
+    """Ours, theirs, ours again: each layer comes off in turn."""
+    patch_copyfile()
+    theirs = somebodys(ours)
+    install(theirs)
+    patch_copyfile()
+    assert installed() is ours
+    assert original() is theirs
+    unpatch_copyfile()
+    assert installed() is theirs
+    install(ours)
+    unpatch_copyfile()
+    assert installed() is STDLIB
+
+
+def test_torn_out() -> None:
+    """Somebody who puts the standard library back over ours has unpatched us."""
+    patch_copyfile()
+    install(STDLIB)
+    unpatch_copyfile()
+    assert installed() is STDLIB
+    theirs = somebodys(STDLIB)
+    install(theirs)
+    patch_copyfile()
+    unpatch_copyfile()
+    assert installed() is theirs
+
+
+def test_no_recursion(folder: Path) -> None:
+    """Layers of patches over each other still copy, also where they fall back."""
+    (folder / "src").write_bytes(b"data")
+    install(somebodys(STDLIB))
+    patch_copyfile()
+    install(somebodys(installed()))
+    patch_copyfile()
+    shutil.copyfile(folder / "src", folder / "dst")
+    assert (folder / "dst").read_bytes() == b"data"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speedcopy, "SPEEDCOPY_DISABLE", True)
+        shutil.copyfile(folder / "src", folder / "again")
+    assert (folder / "again").read_bytes() == b"data"
+
+
+def test_context() -> None:
+    """Patched inside, not outside; an exception passes through."""
+    with patched_copyfile():
+        assert installed() is ours
+        assert original() is STDLIB
+    assert installed() is STDLIB
+    with pytest.raises(ZeroDivisionError), patched_copyfile():
+        raise ZeroDivisionError
+    assert installed() is STDLIB
+
+
+def test_context_keeps_patch() -> None:
+    """A block inside a patch that was there before leaves it there."""
+    patch_copyfile()
+    with patched_copyfile():
+        assert installed() is ours
+    assert installed() is ours
+
+
+@pytest.mark.parametrize("order", ["nested", "overlapping"])
+def test_contexts(order: str) -> None:
+    """The last block to end takes the patch back, whichever it is."""
+    one, other = patched_copyfile(), patched_copyfile()
+    one.__enter__()
+    other.__enter__()
+    first, last = (other, one) if order == "nested" else (one, other)
+    first.__exit__(None, None, None)
+    assert installed() is ours
+    last.__exit__(None, None, None)
+    assert installed() is STDLIB
+
+
+def test_context_over_theirs() -> None:
+    """A block over somebody's patch gives it back."""
+    theirs = somebodys(STDLIB)
+    install(theirs)
+    with patched_copyfile():
+        assert installed() is ours
+    assert installed() is theirs
+
+
+def test_context_under_theirs() -> None:
+    """A patch that somebody puts on inside a block is there after it."""
+    with patched_copyfile():
+        theirs = somebodys(installed())
+        install(theirs)
+    assert installed() is theirs
+
+
+def test_contexts_in_threads() -> None:
+    """Blocks of many threads overlap, all are patched, and nothing is left."""
+    seen: list[bool] = []
+    together = threading.Barrier(8)
+
+    def work() -> None:
+        together.wait()
+        for _ in range(50):
+            with patched_copyfile():
+                seen.append(installed() is ours)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True] * 400
+    assert installed() is STDLIB

@@ -1,0 +1,117 @@
+"""A package without its native layer, and one whose native layer is broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import speedcopy
+
+PACKAGE = Path(speedcopy.__file__).parent
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A folder with a copy of the package that has no compiled module."""
+    binaries = shutil.ignore_patterns("*.so", "*.pyd", "*.dylib", "native", "__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "path" / "speedcopy", ignore=binaries)
+    return tmp_path / "path"
+
+
+def run(package: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python with the copy on its path, and no site: editable installs find more there."""
+    return subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(package)!r}); {code}"],
+        cwd=package.parent,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def output(package: Path, code: str) -> str:
+    """What code prints, that starts with a file ``src`` and all names of speedcopy."""
+    start = (
+        "import speedcopy, errno, importlib.util, shutil; from speedcopy import *; "
+        "assert importlib.util.find_spec('speedcopy._native') is None; "
+        "new = open('src', 'wb'); new.write(b'data' * 999); new.close(); "
+    )
+    done = run(package, start + code)
+    assert not done.stderr
+    assert done.returncode == 0
+    return done.stdout.strip()
+
+
+def test_copies(package: Path) -> None:
+    """The copy works, under its own name and patched, and returns dst."""
+    code = "print(copyfile('src', 'dst')); patch_copyfile(); print(shutil.copyfile('src', 'd2'))"
+    assert output(package, code).split() == ["dst", "d2"]
+    for name in ("dst", "d2"):
+        assert (package.parent / name).read_bytes() == b"data" * 999
+
+
+def test_says_so(package: Path) -> None:
+    """Transfer names the standard library."""
+    code = "t = transfer('src', 'dst'); print(t.mechanism, t.copied, t.declined)"
+    assert output(package, code) == "shutil.copyfile 3996 {}"
+
+
+@pytest.mark.parametrize("call", ["copyfile", "transfer"])
+def test_progress(package: Path, call: str) -> None:
+    """Progress has its call at the end."""
+    code = f"{call}('src', 'dst', progress=lambda *told: print(*told))"
+    assert output(package, code) == "3996 3996"
+
+
+def test_no_clone(package: Path) -> None:
+    """``reflink="always"`` raises with both names and makes no file; "never" copies."""
+    code = (
+        "transfer('src', 'never', reflink='never')\n"
+        "try:\n    transfer('src', 'dst', reflink='always')\n"
+        "except OSError as error:\n"
+        "    print(error.errno == errno.EOPNOTSUPP, error.filename, error.filename2)\n"
+    )
+    assert output(package, "\n" + code) == "True src dst"
+    assert (package.parent / "never").read_bytes() == b"data" * 999
+    assert not (package.parent / "dst").exists()
+
+
+def test_errors(package: Path) -> None:
+    """Errors are the standard library's."""
+    code = "\ntry:\n    copyfile('src', 'src')\nexcept shutil.SameFileError as e:\n    print(e)"
+    assert output(package, code) == "'src' and 'src' are the same file"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("_native.py", "import missing_dependency", "missing_dependency"),
+        ("_native.py", "raise ImportError('undefined symbol: sc_copy')", "undefined symbol"),
+        ("_native.py", "ffi = None", "lib"),
+        ("_native.abi3.so", "not a library", "_native"),
+    ],
+    ids=["dependency", "symbol", "half", "garbage"],
+)
+def test_broken(package: Path, name: str, content: str, error: str) -> None:
+    """A native layer that is there and does not load is an error, not slowness."""
+    (package / "speedcopy" / name).write_text(content)
+    if not name.endswith(".py") and ".abi3.so" not in suffixes():
+        pytest.skip("this Python loads no .abi3.so")
+    done = run(package, "import speedcopy")
+    assert done.returncode == 1
+    assert "Error" in done.stderr.splitlines()[-1]
+    assert error in done.stderr.splitlines()[-1]
+
+
+def suffixes() -> list[str]:
+    """What compiled modules end with."""
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    return EXTENSION_SUFFIXES
