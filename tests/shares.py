@@ -1,0 +1,264 @@
+"""The lab's mounts, as the tests of :mod:`test_shares` and :mod:`test_requests` see them.
+
+``python tools/lab.py -- python -m pytest tests/test_shares.py tests/test_requests.py`` sets the
+environment that this module reads; without it both are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from layout import pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+PREFIX = "SPEEDCOPY_LAB_"
+
+#: Names of what is mounted, and of what the lab could not mount.
+MOUNTED = tuple(os.environ.get(f"{PREFIX}MOUNTS", "").split())
+SKIPPED = tuple(os.environ.get(f"{PREFIX}SKIPPED", "").split())
+
+NO_LAB = "not in the lab: python tools/lab.py -- python -m pytest"
+
+#: After it the client has forgotten attributes, and has closed what it kept open. Seconds.
+FORGET = 1.3
+
+#: A server that was asked to restart is back before. Seconds.
+RESTART = 60
+
+LOCAL = ("EXT4", "XFS", "BTRFS", "TMPFS", "OVERLAY")
+SMB = (
+    *("SMB_EXT4", "SMB_XFS", "SMB_BTRFS", "SMB_OTHER_SHARE", "SMB_OTHER_SERVER"),
+    *("SMB1", "SMB_KSMBD"),
+)
+NFS = ("NFS42", "NFS3")
+ALL = (*LOCAL, *SMB, *NFS)
+
+#: Where whole files are cloned, by the local file system or by the server.
+CLONING = ("XFS", "BTRFS", "SMB_BTRFS", "NFS42")
+
+#: Where the bytes of a copy do not come through the client.
+SERVER_SIDE = (
+    *("SMB_EXT4", "SMB_XFS", "SMB_BTRFS", "SMB_OTHER_SHARE", "SMB_OTHER_SERVER"),
+    *("SMB_KSMBD", "NFS42"),
+)
+
+
+def root(name: str) -> Path:
+    """Where a mount is. Skips the test if it is none of the lab's, or could not be had."""
+    if name not in MOUNTED:
+        pytest.skip(f"the lab could not mount {name}" if name in SKIPPED else f"no mount {name}")
+    return Path(os.environ[PREFIX + name])
+
+
+@dataclass(frozen=True)
+class Share:
+    """A fresh folder on a mount, and the same folder on the server's own disk.
+
+    Where there is no server, ``disk`` is ``folder``.
+    """
+
+    name: str
+    folder: Path
+    disk: Path
+
+    def __truediv__(self, name: str) -> Path:
+        """A path as the client has it."""
+        return self.folder / name
+
+    def stored(self, name: str = "dst") -> bytes:
+        """The content of a file as the server has it, past all caches of the client."""
+        return (self.disk / name).read_bytes()
+
+    def names(self) -> list[str]:
+        """What the server has in the folder."""
+        return sorted(os.listdir(self.disk))
+
+
+@contextmanager
+def fresh(name: str) -> Iterator[Share]:
+    """A fresh folder on a mount, gone afterwards."""
+    top = root(name)
+    server = Path(os.environ.get(f"{PREFIX}{name}_SERVER", top))
+    folder = Path(tempfile.mkdtemp(prefix="shares-", dir=top))
+    try:
+        yield Share(name, folder, server / folder.name)
+    finally:
+        for _ in range(3):  # the server may be coming back from a restart
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(FORGET)
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    """Runs a test with the fixture ``share`` on each of these mounts."""
+    return pytest.mark.parametrize("share", names, indirect=True)
+
+
+def noise(size: int, turn: int = 0) -> bytes:
+    """Bytes in which no two blocks are the same, others each turn.
+
+    One pattern for all: to make a new one takes long where the processor is emulated.
+    """
+    return pattern(size + 4099 * turn)[4099 * turn :]
+
+
+def windows(size: int) -> list[tuple[int, bytes]]:
+    """What a large file holds: bytes of its own at its ends and around every 16th MiB."""
+    width = 4 * KIB
+    edges = (*range(0, size, 16 * MIB), size)
+    found: list[tuple[int, bytes]] = []
+    end = 0
+    for edge in edges if size < GIB else (0, 16 * MIB, 256 * MIB, 2 * GIB, 4 * GIB, size):
+        start, end = max(end, edge - width), min(size, edge + width)
+        if start < end:
+            found.append((start, noise(end - start, len(found))))
+    return found
+
+
+def make_large(path: Path, size: int) -> None:
+    """A file of holes with :func:`windows` in it, made on the server so that it costs nothing."""
+    with path.open("wb") as new:
+        new.truncate(size)
+        for offset, data in windows(size):
+            new.seek(offset)
+            new.write(data)
+
+
+def assert_large(path: Path, size: int) -> None:
+    """The file has every one of :func:`windows`, and zeros between the first two."""
+    assert os.stat(path).st_size == size
+    with path.open("rb", buffering=0) as opened:
+        for offset, data in windows(size):
+            opened.seek(offset)
+            assert (offset, opened.read(len(data))) == (offset, data)
+        opened.seek(8 * KIB)
+        assert opened.read(64 * KIB) == bytes(64 * KIB)
+
+
+def restart(server: str) -> None:
+    """Restarts a server of the lab, and waits until it is back."""
+    request = Path(os.environ[f"{PREFIX}CONTROL"]) / "restart"
+    request.write_text(f"{server}\n")
+    deadline = time.monotonic() + RESTART
+    while request.exists():
+        assert time.monotonic() < deadline, f"{server} does not come back"
+        time.sleep(0.05)
+
+
+def descriptors_below(*folders: str) -> list[str]:
+    """What this process has open there."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{fd}")
+        except FileNotFoundError:
+            continue
+        if target.startswith(folders):
+            found.append(target)
+    return found
+
+
+class Counts(NamedTuple):
+    """Requests of one SMB share, by kind."""
+
+    total: int
+    kinds: dict[str, int]
+
+    def __str__(self) -> str:
+        """As the table shows it."""
+        told = ", ".join(f"{number} {kind}" for kind, number in self.kinds.items())
+        return f"{self.total} ({told})"
+
+
+STATS = Path("/proc/fs/cifs/Stats")
+
+
+def forget_requests() -> None:
+    """Starts to count at 0."""
+    STATS.write_text("0")
+
+
+def requests(share: str) -> Counts:
+    """What one share was asked since, as the CIFS client has counted it."""
+    # "3) \\10.0.2.2\smb_xfs", then its counters, up to the next share
+    parts = re.split(r"^\d+\) ", STATS.read_text(), flags=re.MULTILINE)[1:]
+    (part,) = (part for part in parts if part.split("\n", 1)[0].strip().endswith(share.lower()))
+    total = re.search(r"^SMBs: (\d+)", part, re.MULTILINE)
+    assert total
+    kinds = re.findall(r"^(\w+): (\d+) (?:total|sent)", part, re.MULTILINE)
+    return Counts(int(total[1]), {kind: int(number) for kind, number in kinds if number != "0"})
+
+
+def operations(mount: Path) -> dict[str, int]:
+    """What an NFS mount has asked its server, by operation: /proc/self/mountstats."""
+    parts = re.split(r"^device ", Path("/proc/self/mountstats").read_text(), flags=re.MULTILINE)
+    (part,) = (part for part in parts if f" mounted on {mount} with " in part)
+    rows = re.findall(r"^\s+([A-Z_]+): (\d+) \d+ \d+", part, re.MULTILINE)
+    return {name: int(number) for name, number in rows}
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder, mounted once more over itself, takes no writes."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@contextmanager
+def filled(disk: Path, free: int) -> Iterator[None]:
+    """The file system has about ``free`` bytes left."""
+    filler = disk / "filler"
+    try:
+        with filler.open("wb") as opened:
+            room = shutil.disk_usage(disk).free - free
+            os.posix_fallocate(opened.fileno(), 0, room)
+        yield
+    finally:
+        filler.unlink()
+
+
+class Tally:
+    """A pytest plug-in: one line per mount at the end, with what came of its tests."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Counts the tests whose parameters name one of the mounts."""
+        self._counts: dict[str, dict[str, int]] = {name: {} for name in names}
+        self._seconds = dict.fromkeys(self._counts, 0.0)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Counts an outcome once, where it was decided."""
+        inside = re.search(r"\[(.*)\]$", report.nodeid, re.DOTALL)
+        words = re.split(r"[- ]", inside[1]) if inside else []
+        for name in self._counts:
+            if name in words:
+                self._seconds[name] += report.duration
+                if report.when == "call" or report.outcome != "passed":
+                    counts = self._counts[name]
+                    counts[report.outcome] = counts.get(report.outcome, 0) + 1
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Prints the lines."""
+        terminalreporter.section("mounts")
+        for name, counts in self._counts.items():
+            told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+            terminalreporter.write_line(
+                f"{name:17} {told or 'no tests'} in {self._seconds[name]:.0f} s"
+            )
