@@ -96,8 +96,11 @@ static int open_src(sc_job *job)
 }
 
 /*
- * Creating comes first: on a share, asking whether dst exists would be a request of its own.
- * The second look, at the open file, is for a name that changed hands after the first.
+ * Creating comes first, then opening, and the looks at what was opened: on a share, asking by name
+ * is three requests where the client does not know dst yet. Without O_TRUNC, opening harms nothing,
+ * and the file that was looked at is the one that will be written, whatever becomes of the name.
+ * Only what cannot be opened is asked for by name: src itself while it runs, a FIFO nobody reads, a
+ * link to a file still to be made; and the error that is told is that of shutil's way of opening.
  */
 static int open_dst(sc_job *job)
 {
@@ -108,13 +111,17 @@ static int open_dst(sc_job *job)
         job->dst_st.st_mode = S_IFREG;
         return 0;
     }
-    int refused = job->cancelled ? failure(EINTR, SC_AT_DST) : guard_dst(job);
-    if (refused)
-        return refused;
-    job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT);
-    if (job->dst_fd < 0)
-        return failure(errno, SC_AT_DST);
-    job->created = job->dst_st.st_mode == 0;
+    if (!job->cancelled)
+        job->dst_fd = open_file(job, job->dst, O_WRONLY);
+    if (job->dst_fd < 0) {
+        int refused = job->cancelled ? failure(EINTR, SC_AT_DST) : guard_dst(job);
+        if (refused)
+            return refused;
+        job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT);
+        if (job->dst_fd < 0)
+            return failure(errno, SC_AT_DST);
+        job->created = job->dst_st.st_mode == 0;
+    }
     if (fstat(job->dst_fd, &job->dst_st) < 0)
         return failure(errno, SC_AT_DST);
     if (same_file(&job->src_st, &job->dst_st))
