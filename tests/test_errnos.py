@@ -537,9 +537,8 @@ class TestCopychunk:
     def test_not_with_progress(self, worker: Worker, folder: Path) -> None:
         """One request has no progress to tell."""
         files = Files.make(folder, SMALL)
-        answer = worker.call(
-            copy_with_progress, str(files.src), str(files.dst), (serve(COPYCHUNK), *on_smb())
-        )
+        rules = (serve(COPYCHUNK), fail(FICLONE, errno.EOPNOTSUPP), *on_smb())
+        answer = worker.call(copy_with_progress, str(files.src), str(files.dst), rules)
         assert COPYCHUNK not in answer["calls"]
         assert answer["calls"].count(COPY_FILE_RANGE) == 1
         assert files.dst.read_bytes() == files.content
