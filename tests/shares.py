@@ -47,7 +47,7 @@ NFS = ("NFS42", "NFS3")
 ALL = (*LOCAL, *SMB, *NFS)
 
 #: Where whole files are cloned, by the local file system or by the server.
-CLONING = ("XFS", "BTRFS", "SMB_BTRFS", "NFS42")
+CLONING = ("XFS", "BTRFS", "SMB_BTRFS", "SMB_KSMBD", "NFS42")
 
 #: Where the bytes of a copy do not come through the client.
 SERVER_SIDE = (
