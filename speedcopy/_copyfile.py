@@ -73,7 +73,8 @@ def transfer(
 
     ``reflink="always"`` shares the extents of ``src`` or raises OSError(EOPNOTSUPP) with both
     names, where no clone is possible, and leaves no file. ``"never"`` uses no mechanism that may
-    share extents, not even by the choice of the file system or the server. ``sparse=False``
+    share extents, not even by the choice of the file system or the server. Windows does not say
+    whether it cloned: there "always" always raises, and "never" reads and writes. ``sparse=False``
     does not look for holes in ``src``; SPEEDCOPY_SPARSE=0 in the environment makes that the
     default of all copies.
 

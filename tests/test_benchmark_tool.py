@@ -57,7 +57,8 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(temporary: Path) -> dict[str, str]:
     """The tool's environment: quiet, and its temporary files where a test can look."""
-    return {**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    return {**kept, "TMPDIR": str(temporary), "TEMP": str(temporary)}
 
 
 def run(
@@ -234,7 +235,7 @@ def test_unusable_path(
 ) -> None:
     """One clear line and exit code 2, and nothing left behind."""
     (temporary / "file").touch()
-    if path in {"/proc", "/sys"} and not os.path.isdir(path):
+    if path in {"/proc", "/sys"} and (os.sep != "/" or not os.path.isdir(path)):
         pytest.skip(f"there is no {path} here")
     with contextlib.ExitStack() as stack:
         if path.startswith(("ro", "size=")):
@@ -248,6 +249,7 @@ def test_unusable_path(
     assert [entry.name for entry in temporary.iterdir()] == ["file"]
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=lambda signum: signum.name)
 @pytest.mark.parametrize("workers", [1, 3])
 def test_stopped(

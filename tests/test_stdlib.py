@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 # Runs in a process of its own, so that what the tests take from shutil, they take patched.
 #
 # Some tests are not about what comes of a copy but about how shutil's own function makes it:
-# they put a stand-in for open() into shutil, or one for os.sendfile(), and look at what is done
-# with it. No other function calls these. The audit event tells which tests they are.
+# they put a stand-in for open() into shutil, or one for os.sendfile() or for its own function for
+# Windows, and look at what is done with it. No other function calls these. The audit event tells
+# which tests they are.
 RUNNER = """
 import json, os, shutil, sys, types, unittest
 if sys.argv[1] == "patched":
@@ -35,10 +36,26 @@ class Result(unittest.TextTestResult):
     def addSuccess(self, test):
         self.passed.append(test.id())
 
+def no_lying_links():
+    # Wine says that it has made one, and the tests believe it
+    from test.support import os_helper
+    os.symlink("to", "from")
+    if os.path.lexists("from"):
+        os.unlink("from")
+    else:
+        os_helper._can_symlink = False
+
+try:
+    no_lying_links()
+except (ImportError, OSError):
+    pass
+
 def listen(event, _):
     if event == "shutil.copyfile":
         sendfile = getattr(os, "sendfile", print)
-        if "open" in vars(shutil) or not isinstance(sendfile, types.BuiltinFunctionType):
+        readinto = getattr(shutil, "_copyfileobj_readinto", listen)
+        if ("open" in vars(shutil) or not isinstance(sendfile, types.BuiltinFunctionType)
+                or not isinstance(readinto, types.FunctionType)):
             Result.with_stand_ins.add(Result.current)
 
 sys.addaudithook(listen)

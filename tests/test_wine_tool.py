@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from lab.wine_server import DROPPED, CommandError, Wine, output, windows_path
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 
 WINE = [sys.executable, str(Path(__file__).parents[1] / "tools/lab/wine.py")]
+FAKE = wine_run.FAKE_VARIABLE
 SETUP_HINT = "is missing: run python tools/lab/wine.py --setup"
 
 
@@ -248,3 +250,29 @@ class TestRun:
             getattr(os, kill)(process.pid, signal.Signals[signum])
             assert process.wait(30) == 128 + signal.Signals[signum]
         self.assert_nothing_left()
+
+    def test_project(self) -> None:
+        """The installed package is what is imported, and the tests find their CopyFile2."""
+        script = (
+            "import os, speedcopy; open('src', 'w').close();"
+            "print(speedcopy.transfer('src', 'dst').mechanism);"
+            f"print('site-packages' in speedcopy.__file__, os.path.isfile(os.environ['{FAKE}']))"
+        )
+        done = lab("--project", "--", "python", "-c", script)
+        assert (done.stdout, done.stderr) == ("CopyFile2\nTrue True\n", "")
+
+    @pytest.mark.skipif(
+        sys.version_info[:2] != (3, 11) or not importlib.util.find_spec("test"),
+        reason="this machine has no tests of CPython 3.11",
+    )
+    def test_tests_of_cpython(self) -> None:
+        """The archive of the Windows Python has none: it borrows them."""
+        script = "import importlib.util as i; print(i.find_spec('test.test_shutil').origin)"
+        done = lab("--", "python", "-c", script)
+        assert done.stdout.rstrip().endswith(r"\Lib\test\test_shutil.py")
+
+    def test_targets(self) -> None:
+        """The Windows sources compile without a warning wherever Windows runs."""
+        done = lab("--check-targets")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [line.split(":")[1] for line in done.stdout.splitlines()] == [" clean"] * 4

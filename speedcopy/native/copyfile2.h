@@ -1,8 +1,8 @@
 /*
- * CopyFile2 as windows.c calls it, for windows.c and for Python.
+ * CopyFile2 as we call it, for windows.c and for Python.
  *
  * Under names of its own, because the SDKs that Pythons are built with know more or less of it.
- * windows.c checks sizes, offsets and values against the SDK at hand.
+ * copyfile2.c checks sizes, offsets and values against the SDK at hand.
  */
 #ifndef SPEEDCOPY_COPYFILE2_H
 #define SPEEDCOPY_COPYFILE2_H
@@ -40,19 +40,29 @@ typedef struct {
     uint64_t copied;
 } sc_copyfile2_message;
 
+/* Returns one of sc_copyfile2_action. */
+typedef int(__stdcall sc_copyfile2_progress)(const sc_copyfile2_message *message, void *context);
+
 /* COPYFILE2_EXTENDED_PARAMETERS */
 typedef struct {
     uint32_t size;
     uint32_t flags;
     int *cancel;
-    int(__stdcall *progress)(const sc_copyfile2_message *message, void *context);
+    sc_copyfile2_progress *progress;
     void *context;
 } sc_copyfile2_parameters;
 
 /*
  * Takes CopyFile2 from this library, which is kernel32.dll but for tests. To be called once,
- * before sc_copy. 0 if there is none: Windows has it from 8 on.
+ * before any other function. 0 if there is none.
  */
 int sc_load(const sc_char *library);
+
+/* Does it call `progress`? */
+int sc_calls_back(void);
+
+/* Copies the data of src. Returns CopyFile2's HRESULT. */
+int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, sc_copyfile2_progress *progress,
+                     void *context);
 
 #endif

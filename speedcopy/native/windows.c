@@ -5,7 +5,6 @@
  * write have on POSIX: it opens with less rights and shares more, reads devices, and its errors
  * are the ones that callers know. Only a full disk is believed at once.
  */
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <windows.h>
@@ -20,47 +19,11 @@
 #define ERROR_DISK_QUOTA_EXCEEDED 1295
 #endif
 
-/* The attributes that belong to a file's data no more than its time does. */
+/* What a dst keeps of its own; the archive bit it gets with any new data. */
 #define KEPT_ATTRIBUTES                                                                            \
     (FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |                     \
      FILE_ATTRIBUTE_NOT_CONTENT_INDEXED)
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
-
-/* Without C11's _Static_assert, which MSVC has on request only. */
-#define SC_CHECK(name, is_true) typedef char sc_check_##name[(is_true) ? 1 : -1]
-#define SC_CHECK_PARAMETER(ours, theirs)                                                           \
-    SC_CHECK(ours, offsetof(sc_copyfile2_parameters, ours) ==                                      \
-                       offsetof(COPYFILE2_EXTENDED_PARAMETERS, theirs))
-#define SC_CHECK_CHUNK(ours, theirs)                                                               \
-    SC_CHECK(chunk_##ours, offsetof(sc_copyfile2_message, ours) ==                                 \
-                               offsetof(COPYFILE2_MESSAGE, Info.ChunkFinished.theirs))
-
-SC_CHECK(parameters, sizeof(sc_copyfile2_parameters) == sizeof(COPYFILE2_EXTENDED_PARAMETERS));
-SC_CHECK_PARAMETER(size, dwSize);
-SC_CHECK_PARAMETER(flags, dwCopyFlags);
-SC_CHECK_PARAMETER(cancel, pfCancel);
-SC_CHECK_PARAMETER(progress, pProgressRoutine);
-SC_CHECK_PARAMETER(context, pvCallbackContext);
-SC_CHECK(type, offsetof(sc_copyfile2_message, type) == offsetof(COPYFILE2_MESSAGE, Type));
-SC_CHECK_CHUNK(stream, dwStreamNumber);
-SC_CHECK_CHUNK(flags, dwFlags);
-SC_CHECK_CHUNK(src, hSourceFile);
-SC_CHECK_CHUNK(dst, hDestinationFile);
-SC_CHECK_CHUNK(chunk, uliChunkNumber);
-SC_CHECK_CHUNK(chunk_size, uliChunkSize);
-SC_CHECK_CHUNK(stream_size, uliStreamSize);
-SC_CHECK_CHUNK(stream_copied, uliStreamBytesTransferred);
-SC_CHECK_CHUNK(total, uliTotalFileSize);
-SC_CHECK_CHUNK(copied, uliTotalBytesTransferred);
-SC_CHECK(chunk_finished, (int)SC_CHUNK_FINISHED == (int)COPYFILE2_CALLBACK_CHUNK_FINISHED);
-SC_CHECK(offload, SC_COPY_OFFLOAD == COPYFILE2_MESSAGE_COPY_OFFLOAD);
-SC_CHECK(go_on, (int)SC_CONTINUE == (int)COPYFILE2_PROGRESS_CONTINUE);
-SC_CHECK(cancelling, (int)SC_CANCEL == (int)COPYFILE2_PROGRESS_CANCEL);
-SC_CHECK(stopping, (int)SC_STOP == (int)COPYFILE2_PROGRESS_STOP);
-SC_CHECK(decrypted, SC_ALLOW_DECRYPTED_DESTINATION == COPY_FILE_ALLOW_DECRYPTED_DESTINATION);
-#ifdef COPY_FILE_SKIP_ALTERNATE_STREAMS
-SC_CHECK(streams, SC_SKIP_ALTERNATE_STREAMS == COPY_FILE_SKIP_ALTERNATE_STREAMS);
-#endif
 
 /* One copy on its way. */
 typedef struct {
@@ -76,23 +39,6 @@ typedef struct {
     void *progress;
     sc_report *report;
 } sc_job;
-
-static HRESULT(WINAPI *copy_file_2)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *);
-
-/* Whether CopyFile2 is Wine's, which never calls back. */
-static int is_deaf;
-
-int sc_load(const sc_char *library)
-{
-    HMODULE module = LoadLibraryW(library);
-    HMODULE system = GetModuleHandleW(L"ntdll.dll");
-    FARPROC found = module ? GetProcAddress(module, "CopyFile2") : NULL;
-    copy_file_2 = (HRESULT(WINAPI *)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *))(
-        void (*)(void))found;
-    is_deaf = system && GetProcAddress(system, "wine_get_version") &&
-              module == GetModuleHandleW(L"kernel32.dll");
-    return found != NULL;
-}
 
 static int failure(int code, int place)
 {
@@ -179,26 +125,6 @@ static int __stdcall on_message(const sc_copyfile2_message *message, void *conte
     return !job->cancelled ? SC_CONTINUE : job->created ? SC_CANCEL : SC_STOP;
 }
 
-/*
- * Streams are not data, but Windows before 10 2004 does not know the flag: E_INVALIDARG.
- * Symbolic links are followed, as COPY_FILE_COPY_SYMLINK is not among the flags.
- */
-static HRESULT ask_windows(sc_job *job)
-{
-    sc_copyfile2_parameters how = {0};
-    how.size = sizeof how;
-    how.flags = SC_ALLOW_DECRYPTED_DESTINATION | SC_SKIP_ALTERNATE_STREAMS;
-    how.progress = on_message;
-    how.context = job;
-    job->next_tick = GetTickCount64() + TICK;
-    HRESULT result = copy_file_2(job->src, job->dst, &how);
-    if (result == E_INVALIDARG && !job->cancelled) {
-        how.flags = SC_ALLOW_DECRYPTED_DESTINATION;
-        result = copy_file_2(job->src, job->dst, &how);
-    }
-    return result;
-}
-
 static void set_attributes(HANDLE file, DWORD attributes)
 {
     FILE_BASIC_INFO info = {0}; /* a time of 0 stays what it is */
@@ -225,16 +151,21 @@ static HANDLE open_copied(const sc_job *job)
  * copied to again. A server that lets us write data and nothing else has refused CopyFile2
  * before, so a failure here is not one of the copy.
  */
+static int settle(sc_job *job)
+{
+    if (job->dst_handle == INVALID_HANDLE_VALUE)
+        job->dst_handle = open_copied(job);
+    if (job->dst_handle == INVALID_HANDLE_VALUE)
+        return 0;
+    set_attributes(job->dst_handle, job->attributes);
+    return 1;
+}
+
 static int finish(sc_job *job, int wants_size)
 {
     LARGE_INTEGER size;
-    if (job->dst_handle == INVALID_HANDLE_VALUE)
-        job->dst_handle = open_copied(job);
-    if (job->dst_handle != INVALID_HANDLE_VALUE) {
-        set_attributes(job->dst_handle, job->attributes);
-        if (wants_size && GetFileSizeEx(job->dst_handle, &size))
-            job->copied = size.QuadPart;
-    }
+    if (settle(job) && wants_size && GetFileSizeEx(job->dst_handle, &size))
+        job->copied = size.QuadPart;
     if (job->progress)
         job->cancelled = sc_tick(job->progress, job->copied, job->copied);
     return job->cancelled ? failure(ERROR_REQUEST_ABORTED, SC_AT_BOTH) : 0;
@@ -248,17 +179,14 @@ static void undo(sc_job *job)
 {
     FILE_DISPOSITION_INFO gone = {TRUE};
     FILE_END_OF_FILE_INFO end;
-    DWORD access = job->created ? DELETE | FILE_WRITE_ATTRIBUTES : GENERIC_WRITE;
-    HANDLE dst = open_file(job->dst, access);
-    if (dst == INVALID_HANDLE_VALUE)
-        return;
     end.EndOfFile.QuadPart = job->copied;
-    set_attributes(dst, job->attributes);
+    HANDLE dst = settle(job) ? open_file(job->dst, job->created ? DELETE : GENERIC_WRITE)
+                             : INVALID_HANDLE_VALUE;
     if (job->created)
         SetFileInformationByHandle(dst, FileDispositionInfo, &gone, sizeof gone);
     else
         SetFileInformationByHandle(dst, FileEndOfFileInfo, &end, sizeof end);
-    CloseHandle(dst);
+    close_file(dst);
 }
 
 /* Only a Win32 code has an errno; E_NOTIMPL or an NTSTATUS has not. */
@@ -274,11 +202,11 @@ static int refused(const sc_job *job, HRESULT result)
     return failure((int)code, SC_AT_BOTH);
 }
 
-/* Nothing that takes long may be without Ctrl-C. */
+/* Nothing that takes long may be without Ctrl-C, as it would be under Wine. */
 static int is_too_long(const sc_job *job)
 {
     WIN32_FILE_ATTRIBUTE_DATA src;
-    return is_deaf && GetFileAttributesExW(job->src, GetFileExInfoStandard, &src) &&
+    return !sc_calls_back() && GetFileAttributesExW(job->src, GetFileExInfoStandard, &src) &&
            (src.nFileSizeHigh || src.nFileSizeLow > LONGEST_DEAF);
 }
 
@@ -289,7 +217,8 @@ static int run(sc_job *job, int wants_size)
     int result = guard_dst(job);
     if (result < 0)
         return result;
-    HRESULT copied = ask_windows(job);
+    job->next_tick = GetTickCount64() + TICK;
+    HRESULT copied = sc_copyfile2(job->src, job->dst, on_message, job);
     if (job->cancelled)
         result = failure(ERROR_REQUEST_ABORTED, SC_AT_BOTH);
     else

@@ -30,6 +30,7 @@ Every run has a Windows drive and a Python of its own, gone afterwards with all 
 EPILOG = f"""\
 COMMAND finds in its environment:
   {wine_run.UNC_VARIABLE}  {wine_run.UNC}, a share that is an empty folder
+  {wine_run.FAKE_VARIABLE}  with --project: what tests/fake_copyfile2.c was compiled to
   PYTHONSAFEPATH     with --project and --install: the installed package is imported,
                      not the one in the current directory
 """
@@ -104,6 +105,8 @@ def _run(options: argparse.Namespace) -> int:
         if options.project:
             wheels.append(wine_build.wheel(Path(scratch)))
         with wine_run.session(options.python) as windows:
+            if options.project:
+                windows.offer(wine_build.fake_copyfile2(Path(scratch)))
             for wheel in wheels:
                 windows.install(wheel)
             return windows.run(options.command)

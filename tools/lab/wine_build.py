@@ -80,6 +80,15 @@ def wheel(destination: Path) -> Path:
         return destination / f"{dist_info.stem}-{TAG}.whl"
 
 
+def fake_copyfile2(folder: Path) -> Path:
+    """Compile the CopyFile2 that the tests put in the place of Windows' own."""
+    wine_setup.require_packages()
+    built = folder / "fake_copyfile2.dll"
+    options = [*STRICT, "-D_WIN32_WINNT=0x0a00", "-shared", "-static-libgcc", "-s"]
+    output([MINGW, *options, str(PROJECT / "tests/fake_copyfile2.c"), "-o", str(built)])
+    return built
+
+
 def check_targets() -> int:
     """Compile the Windows sources for every target; the number of targets that complain."""
     wine_setup.require_packages()

@@ -1,0 +1,87 @@
+/*
+ * CopyFile2 itself: found when the module is loaded, called with what makes it copy data.
+ *
+ * CopyFileW is not needed: Windows has had CopyFile2 since 8, and Python needs 8.1 or 10.
+ */
+#include "copyfile2.h"
+
+#include <stddef.h>
+#include <windows.h>
+
+/* Without C11's _Static_assert, which MSVC has on request only. */
+#define SC_CHECK(name, is_true) typedef char sc_check_##name[(is_true) ? 1 : -1]
+#define SC_CHECK_PARAMETER(ours, theirs)                                                           \
+    SC_CHECK(ours, offsetof(sc_copyfile2_parameters, ours) ==                                      \
+                       offsetof(COPYFILE2_EXTENDED_PARAMETERS, theirs))
+#define SC_CHECK_CHUNK(ours, theirs)                                                               \
+    SC_CHECK(chunk_##ours, offsetof(sc_copyfile2_message, ours) ==                                 \
+                               offsetof(COPYFILE2_MESSAGE, Info.ChunkFinished.theirs))
+
+SC_CHECK(parameters, sizeof(sc_copyfile2_parameters) == sizeof(COPYFILE2_EXTENDED_PARAMETERS));
+SC_CHECK_PARAMETER(size, dwSize);
+SC_CHECK_PARAMETER(flags, dwCopyFlags);
+SC_CHECK_PARAMETER(cancel, pfCancel);
+SC_CHECK_PARAMETER(progress, pProgressRoutine);
+SC_CHECK_PARAMETER(context, pvCallbackContext);
+SC_CHECK(type, offsetof(sc_copyfile2_message, type) == offsetof(COPYFILE2_MESSAGE, Type));
+SC_CHECK_CHUNK(stream, dwStreamNumber);
+SC_CHECK_CHUNK(flags, dwFlags);
+SC_CHECK_CHUNK(src, hSourceFile);
+SC_CHECK_CHUNK(dst, hDestinationFile);
+SC_CHECK_CHUNK(chunk, uliChunkNumber);
+SC_CHECK_CHUNK(chunk_size, uliChunkSize);
+SC_CHECK_CHUNK(stream_size, uliStreamSize);
+SC_CHECK_CHUNK(stream_copied, uliStreamBytesTransferred);
+SC_CHECK_CHUNK(total, uliTotalFileSize);
+SC_CHECK_CHUNK(copied, uliTotalBytesTransferred);
+SC_CHECK(chunk_finished, (int)SC_CHUNK_FINISHED == (int)COPYFILE2_CALLBACK_CHUNK_FINISHED);
+SC_CHECK(offload, SC_COPY_OFFLOAD == COPYFILE2_MESSAGE_COPY_OFFLOAD);
+SC_CHECK(go_on, (int)SC_CONTINUE == (int)COPYFILE2_PROGRESS_CONTINUE);
+SC_CHECK(cancelling, (int)SC_CANCEL == (int)COPYFILE2_PROGRESS_CANCEL);
+SC_CHECK(stopping, (int)SC_STOP == (int)COPYFILE2_PROGRESS_STOP);
+SC_CHECK(decrypted, SC_ALLOW_DECRYPTED_DESTINATION == COPY_FILE_ALLOW_DECRYPTED_DESTINATION);
+#ifdef COPY_FILE_SKIP_ALTERNATE_STREAMS
+SC_CHECK(streams, SC_SKIP_ALTERNATE_STREAMS == COPY_FILE_SKIP_ALTERNATE_STREAMS);
+#endif
+
+static HRESULT(WINAPI *copy_file_2)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *);
+
+/* Wine's never does; told by a function that only its ntdll.dll has. */
+static int calls_back;
+
+int sc_load(const sc_char *library)
+{
+    HMODULE module = LoadLibraryW(library);
+    HMODULE system = GetModuleHandleW(L"ntdll.dll");
+    FARPROC found = module ? GetProcAddress(module, "CopyFile2") : NULL;
+    copy_file_2 = (HRESULT(WINAPI *)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *))(
+        void (*)(void))found;
+    calls_back = module != GetModuleHandleW(L"kernel32.dll") || !system ||
+                 !GetProcAddress(system, "wine_get_version");
+    return found != NULL;
+}
+
+int sc_calls_back(void)
+{
+    return calls_back;
+}
+
+/*
+ * Streams are not data, but Windows before 10 2004 does not know the flag: E_INVALIDARG.
+ * Symbolic links are followed, as COPY_FILE_COPY_SYMLINK is not among the flags.
+ */
+int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, sc_copyfile2_progress *progress,
+                     void *context)
+{
+    sc_copyfile2_parameters how = {0};
+    how.size = sizeof how;
+    how.flags = SC_ALLOW_DECRYPTED_DESTINATION | SC_SKIP_ALTERNATE_STREAMS;
+    how.progress = progress;
+    how.context = context;
+    HRESULT result = copy_file_2(src, dst, &how);
+    if (result == E_INVALIDARG) {
+        how.flags = SC_ALLOW_DECRYPTED_DESTINATION;
+        result = copy_file_2(src, dst, &how);
+    }
+    return result;
+}

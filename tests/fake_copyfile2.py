@@ -1,0 +1,97 @@
+"""CopyFile2 that does what a test wants: ``fake_copyfile2.c`` in the place of Windows' own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Names a library that has been compiled already; tools/lab/wine.py does that.
+VARIABLE = "SPEEDCOPY_FAKE_COPYFILE2"
+
+SOURCE = Path(__file__).with_name("fake_copyfile2.c")
+
+SYSTEM = "kernel32.dll"
+
+CALLS = 4
+PREFIX = 16
+ANY_FLAG = 0xFFFFFFFF
+
+
+class Script(ctypes.Structure):
+    """``fake_script`` of the C file."""
+
+    _fields_ = (
+        ("results", ctypes.c_long * CALLS),
+        ("known_flags", ctypes.c_ulong),
+        ("chunk", ctypes.c_ulong),
+        ("pause", ctypes.c_ulong),
+        ("chunk_flags", ctypes.c_ulong),
+        ("fail_after", ctypes.c_ulong),
+        ("failure", ctypes.c_long),
+        ("calls", ctypes.c_ulong),
+        ("flags", ctypes.c_ulong * CALLS),
+        ("size", ctypes.c_ulong),
+        ("messages", ctypes.c_ulong),
+        ("action", ctypes.c_ulong),
+        ("src", ctypes.c_wchar * PREFIX),
+        ("dst", ctypes.c_wchar * PREFIX),
+    )
+
+
+def hresult(value: int) -> int:
+    """An HRESULT as C has it."""
+    return ctypes.c_long(value).value
+
+
+def of_win32(code: int) -> int:
+    """HRESULT_FROM_WIN32."""
+    return hresult(0x80070000 | code)
+
+
+@cache
+def library() -> str:
+    """The compiled library; skips the test where there is none and no compiler."""
+    ready = os.environ.get(VARIABLE)
+    if ready:
+        return ready
+    built = str(SOURCE.with_suffix(".dll"))
+    commands = {
+        "gcc": ["-O2", "-shared", "-D_WIN32_WINNT=0x0a00", str(SOURCE), "-o", built],
+        "cl": ["/nologo", "/O2", "/LD", str(SOURCE), f"/Fe:{built}", f"/Fo:{built}.obj"],
+    }
+    for compiler, arguments in commands.items():
+        if shutil.which(compiler):
+            subprocess.run([compiler, *arguments], check=True)
+            return built
+    pytest.skip(f"no C compiler, and no {VARIABLE} in the environment")
+
+
+@contextmanager
+def faked(**script: Any) -> Iterator[Script]:
+    """Lets the fake copy for a while; ``script`` has its fields."""
+    boundary = pytest.importorskip("speedcopy._boundary")
+    path = library()
+    opened = ctypes.CDLL(path)
+    fake = Script.in_dll(opened, "fake")
+    ctypes.memset(ctypes.byref(fake), 0, ctypes.sizeof(fake))
+    settings = {"known_flags": ANY_FLAG, "chunk": 1 << 16, **script}
+    results = settings.pop("results", ())
+    fake.results[: len(results)] = results
+    for name, value in settings.items():
+        setattr(fake, name, value)
+    boundary.load(path)
+    try:
+        yield fake
+    finally:
+        boundary.load(SYSTEM)
