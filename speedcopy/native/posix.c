@@ -99,8 +99,8 @@ static int open_src(sc_job *job)
  * Creating comes first, then opening, and the looks at what was opened: a look by name would be a
  * call more, and requests on a share. Without O_TRUNC, opening harms nothing, and the file that was
  * looked at is the one that will be written, whatever becomes of the name. Only what cannot be
- * opened is asked for by name: src itself while it runs, a FIFO nobody reads, a link to a file still
- * to be made; and the error that is told is that of shutil's way of opening.
+ * opened is asked for by name: src itself while it runs, a FIFO nobody reads, a link to a file
+ * still to be made; and the error that is told is that of shutil's way of opening.
  */
 static int open_dst(sc_job *job)
 {
