@@ -19,7 +19,7 @@ from lab.errors import LabError, MissingPieceError
 from lab.packages import Mirror, Suite, install, output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # Debian package: a file that shows that it is here. A run looks for the file: dpkg is slow.
 PACKAGES = {
@@ -97,12 +97,16 @@ def kernel_image(version: str) -> Path:
 
 def setup(kernel_version: str, samba_name: str, say: Callable[[str], None]) -> None:
     """Install and fetch what is missing, saying what is done."""
+    provide(_missing_packages(), _pieces(kernel_version, samba_name), say)
+
+
+def provide(packages: list[str], pieces: Iterable[Piece], say: Callable[[str], None]) -> None:
+    """Install packages of Debian and build the pieces that are not here yet."""
     started = time.monotonic()
-    packages = _missing_packages()
     say(f"Debian packages: {'installing ' + ' '.join(packages) if packages else 'here'}")
     if packages:
         install(packages)
-    for piece in _pieces(kernel_version, samba_name):
+    for piece in pieces:
         if piece.entry.complete:
             say(f"{piece.name}: here")
         else:

@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from lab import cache
 from lab.errors import EXIT_MISSING, LabError
-from lab.packages import Mirror, Suite, install
-from lab.setup import Piece
+from lab.packages import Mirror, Suite
+from lab.setup import Piece, provide
 from lab.wine_server import PROGRAMS, Wine, output
 
 if TYPE_CHECKING:
@@ -121,19 +120,9 @@ def zig() -> Piece:
 
 def setup(python: str, say: Callable[[str], None]) -> None:
     """Install and fetch what is missing, saying what is done."""
-    started = time.monotonic()
-    packages = _missing_packages()
-    say(f"Debian packages: {'installing ' + ' '.join(packages) if packages else 'here'}")
-    if packages:
-        install(packages)
     pythons = dict.fromkeys((DEFAULT_PYTHON, python))  # the wheel is built with the default
-    for piece in [wine(), prefix(), *map(windows_python, pythons), builders(), zig()]:
-        if piece.entry.complete:
-            say(f"{piece.name}: here")
-        else:
-            say(f"{piece.name}: into {piece.entry.path}")
-            piece.entry.build(piece.fill)
-    say(f"set up in {time.monotonic() - started:.0f} s")
+    pieces = [wine(), prefix(), *map(windows_python, pythons), builders(), zig()]
+    provide(_missing_packages(), pieces, say)
 
 
 def require(*pieces: Piece) -> None:
