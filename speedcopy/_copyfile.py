@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 import speedcopy
-from speedcopy import _report, _switches
+from speedcopy import _report, _stand_ins, _switches
 
 if TYPE_CHECKING:
     from speedcopy._native import Report
@@ -133,7 +133,7 @@ def _copy_natively(
     report: Optional[Report],
 ) -> bool:
     """Returns False, with nothing done, for what only the standard library can do or refuse."""
-    if _native is None or speedcopy.SPEEDCOPY_DISABLE:
+    if _native is None or speedcopy.SPEEDCOPY_DISABLE or _stand_ins.are_there():
         return False
     try:
         src_path, dst_path = _native.encode(src), _native.encode(dst)
