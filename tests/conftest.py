@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the lab, counts the tests of each mount."""
+    """Lets Ctrl-C work, which a shell's background jobs ignore; in the lab, counts by mount."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if MOUNTED:
         config.pluginmanager.register(Tally((*MOUNTED, *SKIPPED)))
 
