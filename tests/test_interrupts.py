@@ -391,9 +391,9 @@ def test_other_threads_run(worker: Worker, folder: Path) -> None:
 HOLDER = """
 import fcntl, os, signal, sys, time
 fd = os.open(sys.argv[1], os.O_RDWR)
-signal.signal(signal.SIGIO, lambda number, frame: print("asked", flush=True))
+signal.signal(signal.SIGIO, lambda number, frame: os.write(1, b"asked\\n"))
 fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-print("held", flush=True)
+os.write(1, b"held\\n")
 while True:
     time.sleep(30)
 """

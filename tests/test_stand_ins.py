@@ -29,7 +29,11 @@ PARTS: dict[str, tuple[ModuleType, str]] = {
 def through(module: ModuleType, name: str) -> Callable[..., Any]:
     """A stand-in that does what the real one does."""
     real = getattr(module, name, open)
-    return lambda *arguments, **options: real(*arguments, **options)
+
+    def stand_in(*arguments: Any, **options: Any) -> Any:
+        return real(*arguments, **options)
+
+    return stand_in
 
 
 @pytest.mark.parametrize("part", PARTS)
