@@ -1,4 +1,4 @@
-"""tools/benchmark.py and tools/ratios.py, run as people run them."""
+"""tools/benchmark.py, tools/figures.py and tools/ratios.py, run as people run them."""
 
 from __future__ import annotations
 
@@ -482,3 +482,22 @@ def test_ratios(environ: dict[str, str], target: Path, temporary: Path) -> None:
     if re.search(": (ext4|tmpfs)", done.stdout):
         assert len(re.findall(r"speedcopy / floor .*: (?:met|MISSED), \d", done.stdout)) == 4
     assert not [*target.iterdir(), *temporary.iterdir()]
+
+
+@pytest.mark.skipif(not shutil.which("cp"), reason="needs cp")
+def test_figures(environ: dict[str, str], target: Path, tmp_path: Path) -> None:
+    """Each directory alone and with threads; then all gains side by side, and in a picture."""
+    other = tmp_path / "other"
+    other.mkdir()
+    options = [*QUICK, "--against", "cp"]
+    if importlib.util.find_spec("matplotlib"):
+        options += ["--plot", str(tmp_path / "out.png")]
+    done = run(environ, target, other, *options, script="figures.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    gains = [row for row in cells(done.stdout) if row[1] in ("", "single", "4 threads")]
+    runs = [(name, mode) for name in ("target", "other") for mode in ("single", "4 threads")]
+    table = [("", "", "0.01 MB", "0.5 MB", "overall"), *runs]
+    assert [tuple(row) if not row[0] else (row[0], row[1]) for row in gains] == table * 2
+    assert all(GAIN.fullmatch(cell) for row in gains if row[0] for cell in row[2:])
+    assert "--plot" not in options or (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert not [*target.iterdir(), *other.iterdir()]

@@ -157,7 +157,7 @@ def _benchmark(options: argparse.Namespace) -> None:
         others = [copiers.peer(name, fetched) for name in peers]
         where = environment(folder, ours.version)
         print(report.heading(where, plan), flush=True)
-        rows = _rows(plan, [copiers.standard_library(), ours, *others], ours, folder)
+        rows = measured(plan, [copiers.standard_library(), ours, *others], ours, folder)
     print(report.table(rows, peers))
     print(report.summary(rows, peers))
     if options.json:
@@ -177,7 +177,8 @@ def _prepare(options: argparse.Namespace) -> None:
             raise BenchmarkError(text)
 
 
-def _rows(plan: Plan, tools: Sequence[Copier], ours: Ours, folder: Path) -> list[Row]:
+def measured(plan: Plan, tools: Sequence[Copier], ours: Ours, folder: Path) -> list[Row]:
+    """Make the copies in a folder of their own below ``folder``, gone afterwards."""
     try:
         with scratch(folder) as made:
             return run(plan, tools, ours.transfer, made)

@@ -1,4 +1,4 @@
-"""The picture: MB/s by size, a line for each tool."""
+"""The pictures: MB/s by size, a line for each tool; and how much faster than shutil each is."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bench.measure import Row
 
 _INCHES = (8.0, 5.0)
+_PANEL_INCHES = (4.5, 3.2)
+_PANELS_ABREAST = 2
 
 
 def require(picture: Path) -> None:
@@ -32,21 +34,41 @@ def draw(picture: Path, environment: Environment, rows: Sequence[Row]) -> None:
     """Write ``picture``, in the format that its name ends in."""
     figure = _matplotlib().figure.Figure(figsize=_INCHES, layout="constrained")
     axes = figure.subplots()
-    sizes = [row.size / MB for row in rows]
     for name in rows[0].timings:
-        axes.plot(sizes, [row.timings[name].mb_per_s for row in rows], marker="o", label=name)
+        _line(axes, rows, [row.timings[name].mb_per_s for row in rows], name)
+    axes.set_ylabel("MB/s")
+    axes.legend()
+    axes.set_title(str(environment), fontsize="small")
+    figure.suptitle(f"speedcopy: {times(overall_gain(rows))} the speed of shutil overall")
+    figure.savefig(picture)
+
+
+def draw_gains(picture: Path, runs: Sequence[tuple[str, Sequence[Row]]]) -> None:
+    """Write ``picture``: a panel for each run, how many times as fast as shutil each tool is."""
+    down = -(-len(runs) // _PANELS_ABREAST)
+    width, height = _PANEL_INCHES
+    inches = (width * _PANELS_ABREAST, height * down)
+    figure = _matplotlib().figure.Figure(figsize=inches, layout="constrained")
+    panels = figure.subplots(down, _PANELS_ABREAST, sharex=True, sharey=True, squeeze=False).flat
+    for axes, (title, rows) in zip(panels, runs):
+        for name in rows[0].timings:
+            _line(axes, rows, [row.gain() / row.gain(name) for row in rows], name)
+        axes.set_title(title, fontsize="medium")
+        axes.set_ylabel("times as fast as shutil")
+        axes.legend(fontsize="small")
+    figure.savefig(picture)
+
+
+def _line(axes: Any, rows: Sequence[Row], values: Sequence[float], name: str) -> None:  # noqa: ANN401 - matplotlib may not be installed
+    sizes = [row.size / MB for row in rows]
+    axes.plot(sizes, values, marker="o", label=name)
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [size_mb(row.size) for row in rows])
     axes.minorticks_off()
     axes.set_yscale("log")
     _label_in_full(axes.yaxis)
     axes.set_xlabel("size of the file (MB)")
-    axes.set_ylabel("MB/s")
     axes.grid(visible=True, which="both", alpha=0.3)
-    axes.legend()
-    axes.set_title(str(environment), fontsize="small")
-    figure.suptitle(f"speedcopy: {times(overall_gain(rows))} the speed of shutil overall")
-    figure.savefig(picture)
 
 
 def _label_in_full(axis: Any) -> None:  # noqa: ANN401 - matplotlib may not be installed
