@@ -104,7 +104,7 @@ TARGETS = (
     Target("4 KiB over", SHUTIL, OURS, 10, ("ext4",)),
     Target("32 MiB over", SHUTIL, OURS, 2, ("ext4",)),
     Target("32 MiB new", REFLINK_COPY, OURS, 1, CLONING),
-    Target("32 MiB new", SHUTIL, OURS, 10, CLONING),
+    Target("32 MiB new", SHUTIL, OURS, 1, CLONING),
 )
 _BATCH_NS = 20e6
 _FEWEST, _MOST = 2, 500
