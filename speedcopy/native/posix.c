@@ -96,6 +96,20 @@ static int open_src(sc_job *job)
 }
 
 /*
+ * The CIFS client looks a file up by name before it opens it, three requests if it does not know
+ * it, but not with O_CREAT: then the server says in the same request what it has opened. O_NOFOLLOW,
+ * so that no target of a dangling link is made here and taken for one that was there. Where
+ * that is refused (a link; fs.protected_regular), it is opened plainly.
+ */
+static int open_existing(sc_job *job)
+{
+    int fd = errno == EEXIST ? open_file(job, job->dst, O_WRONLY | O_CREAT | O_NOFOLLOW) : -1;
+    if (fd < 0 && !job->cancelled)
+        fd = open_file(job, job->dst, O_WRONLY);
+    return fd;
+}
+
+/*
  * Creating comes first, then opening, and the looks at what was opened: a look by name would be a
  * call more, and requests on a share. Without O_TRUNC, opening harms nothing, and the file that was
  * looked at is the one that will be written, whatever becomes of the name. Only what cannot be
@@ -112,7 +126,7 @@ static int open_dst(sc_job *job)
         return 0;
     }
     if (!job->cancelled)
-        job->dst_fd = open_file(job, job->dst, O_WRONLY);
+        job->dst_fd = open_existing(job);
     if (job->dst_fd < 0) {
         int refused = job->cancelled ? failure(EINTR, SC_AT_DST) : guard_dst(job);
         if (refused)
