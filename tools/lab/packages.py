@@ -69,15 +69,25 @@ class Mirror:
     @classmethod
     def of_this_machine(cls) -> Mirror:
         """Read it from apt; the release is the machine's own, not one of its extra sources."""
-        codename = _codename()
+        if mirror := cls._known_to_apt("Debian", _codename()):
+            return mirror
+        message = "apt of this machine knows no Debian mirror: the lab needs Debian"
+        raise LabError(message)
+
+    @classmethod
+    def of_security(cls) -> Mirror | None:
+        """Where the security updates come from, if this machine gets them."""
+        return cls._known_to_apt("Debian-Security", f"{_codename()}-security")
+
+    @classmethod
+    def _known_to_apt(cls, label: str, codename: str) -> Mirror | None:
         fields = "$(LABEL)|$(CODENAME)|$(REPO_URI)|$(SIGNED_BY)"
         targets = output(["apt-get", "indextargets", "--format", fields, "Created-By: Packages"])
         for line in targets.splitlines():
-            label, release, url, keyring = line.split("|")
-            if (label, release) == ("Debian", codename):
+            found, release, url, keyring = line.split("|")
+            if (found, release) == (label, codename):
                 return cls(url, codename, keyring if keyring.startswith("/") else "")
-        message = "apt of this machine knows no Debian mirror: the lab needs Debian"
-        raise LabError(message)
+        return None
 
     def source(self, suite: str) -> str:
         """A line of sources.list; testing has no codename that an older release knows."""
