@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from layout import pattern
@@ -170,45 +170,6 @@ def descriptors_below(*folders: str) -> list[str]:
         if target.startswith(folders):
             found.append(target)
     return found
-
-
-class Counts(NamedTuple):
-    """Requests of one SMB share, by kind."""
-
-    total: int
-    kinds: dict[str, int]
-
-    def __str__(self) -> str:
-        """As the table shows it."""
-        told = ", ".join(f"{number} {kind}" for kind, number in self.kinds.items())
-        return f"{self.total} ({told})"
-
-
-STATS = Path("/proc/fs/cifs/Stats")
-
-
-def forget_requests() -> None:
-    """Starts to count at 0."""
-    STATS.write_text("0")
-
-
-def requests(share: str) -> Counts:
-    """What one share was asked since, as the CIFS client has counted it."""
-    # "3) \\10.0.2.2\smb_xfs", then its counters, up to the next share
-    parts = re.split(r"^\d+\) ", STATS.read_text(), flags=re.MULTILINE)[1:]
-    (part,) = (part for part in parts if part.split("\n", 1)[0].strip().endswith(share.lower()))
-    total = re.search(r"^SMBs: (\d+)", part, re.MULTILINE)
-    assert total
-    kinds = re.findall(r"^(\w+): (\d+) (?:total|sent)", part, re.MULTILINE)
-    return Counts(int(total[1]), {kind: int(number) for kind, number in kinds if number != "0"})
-
-
-def operations(mount: Path) -> dict[str, int]:
-    """What an NFS mount has asked its server, by operation: /proc/self/mountstats."""
-    parts = re.split(r"^device ", Path("/proc/self/mountstats").read_text(), flags=re.MULTILINE)
-    (part,) = (part for part in parts if f" mounted on {mount} with " in part)
-    rows = re.findall(r"^\s+([A-Z_]+): (\d+) \d+ \d+", part, re.MULTILINE)
-    return {name: int(number) for name, number in rows}
 
 
 @contextmanager

@@ -30,8 +30,8 @@ static void fail(const char *name)
 static int open_dst(const char *dst, struct stat *st)
 {
     int fd = open(dst, O_WRONLY | O_CREAT | O_EXCL | OPEN_FLAGS, 0666);
-    if (fd < 0 && errno == EEXIST && stat(dst, st) == 0)
-        fd = open(dst, O_WRONLY | OPEN_FLAGS);
+    if (fd < 0 && errno == EEXIST)
+        fd = open(dst, O_WRONLY | O_CREAT | O_NOFOLLOW | OPEN_FLAGS, 0666);
     if (fd < 0 || fstat(fd, st) < 0)
         fail(dst);
     return fd;
