@@ -8,11 +8,12 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import pytest
 from filesystems import Mounts
-from shares import MOUNTED, SKIPPED, Tally
+from shares import MOUNTED, NO_LAB, SKIPPED, root
+from tally import Tally, chosen, is_on
 
 import speedcopy
 
@@ -21,36 +22,71 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --target."""
-    parser.addoption(
+    """Adds --target and --mounts."""
+    group = parser.getgroup("speedcopy").addoption
+    group(
         "--target",
         type=Path,
         metavar="DIR",
         help="copy inside DIR, a mounted share say, instead of the temporary folder",
+    )
+    group(
+        "--mounts",
+        metavar="NAMES",
+        help="in the lab: copy on each of these mounts in turn, such as 'SMB_XFS,NFS*', or '*'",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Lets Ctrl-C work, which a shell's background jobs ignore; in the lab, counts by mount."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    wanted = config.getoption("--mounts")
+    if wanted and not MOUNTED:
+        raise pytest.UsageError(NO_LAB)
     if MOUNTED:
-        config.pluginmanager.register(Tally((*MOUNTED, *SKIPPED)))
+        config.pluginmanager.register(Tally(chosen(wanted or "*", (*MOUNTED, *SKIPPED))))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With --mounts, whatever copies in a folder does so once on each."""
+    wanted = metafunc.config.getoption("--mounts")
+    if wanted and "base" in metafunc.fixturenames:
+        names = chosen(wanted, MOUNTED)
+        metafunc.parametrize("base", names, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --mounts, leaves out the tests that are on others, or on none."""
+    wanted = config.getoption("--mounts")
+    if wanted:
+        names = chosen(wanted, (*MOUNTED, *SKIPPED))
+        config.hook.pytest_deselected(items=[item for item in items if not is_on(item, names)])
+        items[:] = [item for item in items if is_on(item, names)]
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Names what is tested, and where."""
-    target = config.getoption("--target") or tempfile.gettempdir()
+    target = config.getoption("--mounts") or config.getoption("--target") or tempfile.gettempdir()
     return f"speedcopy {speedcopy.__version__}, target {target}"
 
 
+@pytest.fixture(scope="module")
+def base(request: pytest.FixtureRequest) -> Optional[Path]:
+    """Where to copy: a mount of the lab, the folder of --target, or None for where pytest does."""
+    name = getattr(request, "param", None)
+    if name:
+        return root(name)
+    given: Optional[Path] = request.config.getoption("--target")
+    return given
+
+
 @pytest.fixture
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def folder(base: Optional[Path], tmp_path: Path) -> Iterator[Path]:
     """A fresh folder on the file system under test, gone after the test."""
-    target = request.config.getoption("--target")
-    if target is None:
+    if base is None:
         yield tmp_path
         return
-    fresh = Path(tempfile.mkdtemp(prefix="speedcopy-", dir=target))
+    fresh = Path(tempfile.mkdtemp(prefix="speedcopy-", dir=base))
     yield fresh
     shutil.rmtree(fresh)
 
@@ -81,8 +117,12 @@ def no_descriptor_left(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     before = descriptors()
     yield
-    folder = str(request.config.getoption("--target") or tempfile.gettempdir())
-    left = [entry for entry in descriptors() - before if f"-> {folder}" in entry]
+    folders = {request.config.getoption("--target") or tempfile.gettempdir(), *map(root, MOUNTED)}
+    left = [
+        entry
+        for entry in descriptors() - before
+        if any(f"-> {folder}" in entry for folder in folders)
+    ]
     assert not left
 
 

@@ -7,7 +7,6 @@ environment that this module reads; without it both are skipped.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -15,13 +14,13 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from layout import pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PREFIX = "SPEEDCOPY_LAB_"
@@ -194,32 +193,3 @@ def filled(disk: Path, free: int) -> Iterator[None]:
         yield
     finally:
         filler.unlink()
-
-
-class Tally:
-    """A pytest plug-in: one line per mount at the end, with what came of its tests."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        """Counts the tests whose parameters name one of the mounts."""
-        self._counts: dict[str, dict[str, int]] = {name: {} for name in names}
-        self._seconds = dict.fromkeys(self._counts, 0.0)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Counts an outcome once, where it was decided."""
-        inside = re.search(r"\[(.*)\]$", report.nodeid, re.DOTALL)
-        words = re.split(r"[- ]", inside[1]) if inside else []
-        for name in self._counts:
-            if name in words:
-                self._seconds[name] += report.duration
-                if report.when == "call" or report.outcome != "passed":
-                    counts = self._counts[name]
-                    counts[report.outcome] = counts.get(report.outcome, 0) + 1
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Prints the lines."""
-        terminalreporter.section("mounts")
-        for name, counts in self._counts.items():
-            told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
-            terminalreporter.write_line(
-                f"{name:17} {told or 'no tests'} in {self._seconds[name]:.0f} s"
-            )

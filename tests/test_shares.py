@@ -487,11 +487,11 @@ def test_after_restart(name: str, server: str) -> None:
         assert share.stored("new") == noise(2 * MIB, 1)
 
 
-@pytest.mark.parametrize("server", ["smb"])
-def test_restart_during_copy(server: str) -> None:
+@pytest.mark.parametrize(("name", "server"), [("SMB_XFS", "smb")])
+def test_restart_during_copy(name: str, server: str) -> None:
     """The server goes away in the middle: dst is whole, or there is an error and no new dst."""
     size = 200 * MIB
-    with fresh("SMB_XFS") as share:
+    with fresh(name) as share:
         make_large(share.disk / "src", size)
         asked = threading.Event()
 

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MIB = 1 << 20
 
@@ -99,26 +99,22 @@ def can_trace() -> bool:
 
 
 @pytest.fixture(scope="module")
-def target(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
+def place(base: Optional[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder on the file system under test."""
-    chosen: Optional[Path] = request.config.getoption("--target")
-    base = chosen or tmp_path_factory.mktemp("target")
-    folder = tempfile.mkdtemp(prefix="speedcopy-", dir=base)
-    yield base / folder
-    shutil.rmtree(folder)
+    made = tempfile.mkdtemp(prefix="speedcopy-", dir=base or tmp_path_factory.mktemp("target"))
+    yield Path(made)
+    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="module")
-def traces(target: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Trace]:
+def traces(place: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Trace]:
     """By what is copied over what, and size: the calls of a copy."""
     if not can_trace():
         pytest.skip("strace cannot trace here")
     pytest.importorskip("speedcopy._native", reason="no native layer on this platform")
     log = tmp_path_factory.mktemp("strace") / "log"
     strace = ("strace", "-f", "-qq", "-s", "300", "-e", "signal=none", "-o", str(log))
-    script = (sys.executable, "-c", SCRIPT, str(target), *map(str, SIZES))
+    script = (sys.executable, "-c", SCRIPT, str(place), *map(str, SIZES))
     path = os.pathsep.join(filter(None, sys.path))
     environment = {**os.environ, "PYTHONPATH": path, "SPEEDCOPY_DEBUG": ""}
     subprocess.run((*strace, *script), check=True, env=environment)
@@ -151,12 +147,12 @@ def over(request: pytest.FixtureRequest, traces: dict[tuple[str, int], Trace]) -
     return traces["over", request.param]
 
 
-def moves(trace: Trace, target: Path) -> None:
+def moves(trace: Trace, place: Path) -> None:
     """Checks what stands between opening and closing: few calls that do nothing but move bytes."""
     allowed = {"FICLONE", "copy_file_range", "sendfile", "ioctl", "read", "write"}
     if not trace.count("FICLONE"):
         allowed |= {"ftruncate"}  # an empty src: nothing else would set the time of dst
-    if os.major(target.stat().st_dev) == 0:
+    if os.major(place.stat().st_dev) == 0:
         allowed |= {"fstatfs", "sync_file_range"}  # it may be a share
     opened = max(number for number, kind in enumerate(trace.kinds) if kind in ("open", "fstat"))
     middle = trace.kinds[opened + 1 : -2]
@@ -170,23 +166,23 @@ def moves(trace: Trace, target: Path) -> None:
     assert len(middle) <= 3 + trace.count("fstatfs", "sync_file_range"), trace
 
 
-def test_new(new: Trace, target: Path) -> None:
+def test_new(new: Trace, place: Path) -> None:
     """To a new file: open, fstat, open, fstat at most, a clone probe, the copy, close, close."""
     assert new.kinds[:3] == ["open", "fstat", "open"], new
     assert new.count("fstat") <= 2, new
     assert new.kinds[-2:] == ["close", "close"], new
     assert new.count("open") == 2, new
     assert new.count("stat") == 0, new  # dst is missing: asking for it would be a request
-    moves(new, target)
+    moves(new, place)
 
 
-def test_over(over: Trace, target: Path) -> None:
+def test_over(over: Trace, place: Path) -> None:
     """Over a file: the same, and one more to open it."""
     expected = ["open", "fstat", "open", "open", "fstat"]
     assert over.kinds[:5] == expected, over
     assert over.kinds[-2:] == ["close", "close"], over
     assert over.count("open") == 3, over
-    moves(over, target)
+    moves(over, place)
 
 
 @pytest.mark.parametrize("what", ["new", "over"])

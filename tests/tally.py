@@ -1,0 +1,59 @@
+"""Which mounts of the lab a run is about, and what came of its tests on each."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from shares import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    import pytest
+
+
+def chosen(wanted: str, names: Iterable[str]) -> list[str]:
+    """The names that one of the patterns means, which commas separate."""
+    patterns = wanted.split(",")
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def words_of(nodeid: str) -> list[str]:
+    """What stands in the brackets of a test's name."""
+    inside = re.search(r"\[(.*)\]$", nodeid, re.DOTALL)
+    return re.split(r"[- ]", inside[1]) if inside else []
+
+
+def is_on(item: pytest.Item, names: Collection[str]) -> bool:
+    """Whether a test copies on, or from, one of these mounts."""
+    return next((word in names for word in words_of(item.nodeid) if word in ALL), False)
+
+
+class Tally:
+    """A pytest plug-in: one line per mount at the end, with what came of its tests."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Counts the tests whose parameters name one of the mounts."""
+        self._counts: dict[str, dict[str, int]] = {name: {} for name in names}
+        self._seconds = dict.fromkeys(self._counts, 0.0)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Counts an outcome once, where it was decided."""
+        words = words_of(report.nodeid)
+        for name in self._counts:
+            if name in words:
+                self._seconds[name] += report.duration
+                if report.when == "call" or report.outcome != "passed":
+                    counts = self._counts[name]
+                    counts[report.outcome] = counts.get(report.outcome, 0) + 1
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Prints the lines."""
+        terminalreporter.section("mounts")
+        for name, counts in self._counts.items():
+            told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+            terminalreporter.write_line(
+                f"{name:17} {told or 'no tests'} in {self._seconds[name]:.0f} s"
+            )
