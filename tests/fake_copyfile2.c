@@ -16,15 +16,16 @@ typedef struct {
     HRESULT results[CALLS]; /* of each call; S_OK: it copies */
     DWORD known_flags;      /* any other is E_INVALIDARG */
     DWORD chunk;            /* bytes */
+    DWORD delay;            /* milliseconds before the first message */
     DWORD pause;            /* milliseconds per chunk */
     DWORD chunk_flags;      /* as COPYFILE2_MESSAGE_COPY_OFFLOAD */
     DWORD fail_after;       /* chunks, 0: never */
     HRESULT failure;
     /* what has happened */
-    DWORD calls;
+    LONG calls;
     DWORD flags[CALLS];
     DWORD size;
-    DWORD messages;
+    LONG messages;
     DWORD action; /* the last one */
     WCHAR src[PREFIX];
     WCHAR dst[PREFIX];
@@ -38,6 +39,7 @@ typedef struct {
     ULONGLONG total;
     ULONGLONG copied;
     DWORD chunks;
+    COPYFILE2_MESSAGE_ACTION action; /* the last one */
     COPYFILE2_EXTENDED_PARAMETERS *how;
 } copy;
 
@@ -54,15 +56,18 @@ static COPYFILE2_MESSAGE_ACTION tell(copy *job, COPYFILE2_MESSAGE_TYPE type)
         message.Info.ChunkFinished.uliTotalFileSize.QuadPart = job->total;
         message.Info.ChunkFinished.uliTotalBytesTransferred.QuadPart = job->copied;
     }
-    fake.messages++;
-    fake.action = (DWORD)job->how->pProgressRoutine(&message, job->how->pvCallbackContext);
-    return (COPYFILE2_MESSAGE_ACTION)fake.action;
+    InterlockedIncrement(&fake.messages);
+    job->action = job->how->pProgressRoutine(&message, job->how->pvCallbackContext);
+    fake.action = (DWORD)job->action;
+    return job->action;
 }
 
 static HRESULT move(copy *job)
 {
-    static char buffer[1 << 16];
-    COPYFILE2_MESSAGE_ACTION action = tell(job, COPYFILE2_CALLBACK_STREAM_STARTED);
+    char buffer[1 << 16];
+    COPYFILE2_MESSAGE_ACTION action;
+    Sleep(fake.delay);
+    action = tell(job, COPYFILE2_CALLBACK_STREAM_STARTED);
     while (action == COPYFILE2_PROGRESS_CONTINUE && job->copied < job->total) {
         DWORD got = 0, put = 0;
         action = tell(job, COPYFILE2_CALLBACK_CHUNK_STARTED);
@@ -114,7 +119,7 @@ static HRESULT do_copy(PCWSTR src, PCWSTR dst, COPYFILE2_EXTENDED_PARAMETERS *ho
     SetFileTime(job.dst, NULL, NULL, &info.ftLastWriteTime);
     CloseHandle(job.src);
     CloseHandle(job.dst);
-    if (FAILED(result) && fake.action != COPYFILE2_PROGRESS_STOP)
+    if (FAILED(result) && job.action != COPYFILE2_PROGRESS_STOP)
         DeleteFileW(dst);
     else
         SetFileAttributesW(dst, info.dwFileAttributes);
@@ -124,7 +129,7 @@ static HRESULT do_copy(PCWSTR src, PCWSTR dst, COPYFILE2_EXTENDED_PARAMETERS *ho
 __declspec(dllexport) HRESULT WINAPI CopyFile2(PCWSTR src, PCWSTR dst,
                                                COPYFILE2_EXTENDED_PARAMETERS *how)
 {
-    DWORD call = fake.calls++ % CALLS;
+    LONG call = (InterlockedIncrement(&fake.calls) - 1) % CALLS;
     fake.flags[call] = how->dwCopyFlags;
     fake.size = how->dwSize;
     lstrcpynW(fake.src, src, PREFIX);

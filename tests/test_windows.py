@@ -11,6 +11,7 @@ import shutil
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
@@ -24,12 +25,12 @@ from outcome import Case, outcome_in
 from windows_cases import CASES, LONG, PREFIX, SHARE, kernel32
 
 import speedcopy
-from speedcopy import _boundary, _errors
+from speedcopy import _boundary, _copyfile, _errors
 from speedcopy._native import lib
 
 STDLIB = shutil.copyfile
 
-ALLOW_DECRYPTED, SKIP_STREAMS = 0x8, 0x8000
+ALLOW_DECRYPTED, COPY_SYMLINK, SKIP_STREAMS = 0x8, 0x800, 0x8000
 COPY_OFFLOAD = 1
 CANCEL, STOP = 1, 2
 
@@ -103,8 +104,6 @@ class TestErrors:
     def test_all_codes(self) -> None:
         """Every code makes the exception that Python itself raises for it, with both names."""
         for code in range(1, 0x4000):
-            if code in (lib.SC_SAME_FILE, lib.SC_NAMED_PIPE):
-                continue
             python: Any = ctypes.WinError(code)  # type: ignore[attr-defined, unused-ignore]
             with pytest.raises(OSError) as caught:  # noqa: PT011
                 _errors.raise_for(-(code | lib.SC_AT_BOTH), "src", Path("dst"))
@@ -322,6 +321,21 @@ class TestAsked:
         assert src.stat().st_mtime == 1e9
         windows.SetFileAttributesW(str(src), 0x80)
 
+    def test_link(self, src: Path, dst: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A link is followed, or copied as a link, and that is the standard library's."""
+        copied: list[tuple[object, ...]] = []
+        monkeypatch.setattr(os.path, "islink", lambda path: os.fspath(path) == str(src))
+        monkeypatch.setattr(
+            _copyfile, "_stdlib_copyfile", lambda *names, **how: copied.append((*names, how))
+        )
+        with faked() as fake:
+            speedcopy.copyfile(src, dst, follow_symlinks=False)
+            assert (fake.calls, copied) == (0, [(src, dst, {"follow_symlinks": False})])
+            speedcopy.copyfile(src, dst)
+        assert fake.calls == 1
+        assert not fake.flags[0] & COPY_SYMLINK
+        assert dst.read_bytes() == src.read_bytes()
+
     def test_reflink(self, src: Path, dst: Path) -> None:
         """CopyFile2 may clone and does not say so: neither "always" nor "never" can use it."""
         with faked() as fake:
@@ -399,6 +413,25 @@ class TestProgress:
         with faked():
             speedcopy.copyfile(src, dst, progress=lambda *now: told.append(now))
         assert told == [(src.stat().st_size,) * 2]
+
+    def test_slow_to_begin(self, src: Path, dst: Path) -> None:
+        """Nothing is told before CopyFile2 has told how much there is: 0 of 0 would be the end."""
+        told: list[tuple[int, int]] = []
+        with faked(delay=120) as fake:
+            speedcopy.copyfile(src, dst, progress=lambda *now: told.append(now))
+        assert fake.messages
+        assert {total for _, total in told} == {src.stat().st_size}
+
+    def test_signal_before_the_beginning(self, src: Path, dst: Path) -> None:
+        """Ctrl-C counts from the first message on."""
+        timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+        with faked(delay=150) as fake:
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                speedcopy.copyfile(src, dst, progress=lambda *_: None)
+        timer.join()
+        assert (fake.messages, fake.action) == (1, CANCEL)
+        assert not dst.exists()
 
     @pytest.mark.parametrize("old", [None, 10, 999_999])
     @pytest.mark.parametrize("kind", [Stop, KeyboardInterrupt, SystemExit, OSError])
@@ -491,6 +524,35 @@ class TestProgress:
                 steps += 1
                 time.sleep(0.001)
         assert steps > 20
+
+    def test_threads(self, folder: Path) -> None:
+        """Eight copies at once: each progress hears of its own, and stops its own."""
+        sizes = [200_000 + index * 1000 for index in range(8)]
+        stops = [Stop(index) if index % 2 else None for index in range(8)]
+
+        def copy(index: int) -> object:
+            src, dst = folder / f"src{index}", folder / f"dst{index}"
+            src.write_bytes(bytes([index]) * sizes[index])
+            heard: set[int] = set()
+
+            def progress(_copied: int, total: int) -> None:
+                heard.add(total)
+                stop = stops[index]
+                if stop:
+                    raise stop
+
+            try:
+                speedcopy.copyfile(src, dst, progress=progress)
+            except Stop as error:
+                assert not dst.exists()
+                return error, heard
+            assert dst.read_bytes() == src.read_bytes()
+            return None, heard
+
+        with faked(chunk=10_000, pause=10) as fake, ThreadPoolExecutor(8) as pool:
+            told = list(pool.map(copy, range(8)))
+        assert told == [(stop, {size}) for stop, size in zip(stops, sizes)]
+        assert fake.calls == 8
 
     def test_left_to_the_standard_library(self, folder: Path, dst: Path) -> None:
         """There, too, progress is called, and stops it."""

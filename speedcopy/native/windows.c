@@ -29,10 +29,10 @@
 typedef struct {
     const wchar_t *src;
     const wchar_t *dst;
-    HANDLE dst_handle; /* for attributes; INVALID_HANDLE_VALUE while there is no dst */
-    DWORD attributes;  /* what dst is to have */
-    int64_t copied;    /* bytes */
-    int64_t total;
+    HANDLE dst_handle;   /* for attributes; INVALID_HANDLE_VALUE while there is no dst */
+    DWORD attributes;    /* what dst is to have */
+    int64_t copied;      /* bytes */
+    int64_t total;       /* bytes, 0 until CopyFile2 has told */
     ULONGLONG next_tick; /* of GetTickCount64 */
     int created;         /* dst did not exist */
     int cancelled;       /* sc_tick said stop */
@@ -119,7 +119,7 @@ static int __stdcall on_message(const sc_copyfile2_message *message, void *conte
         job->total = (int64_t)message->total;
     }
     if (!job->cancelled && GetTickCount64() >= job->next_tick) {
-        job->cancelled = sc_tick(job->progress, job->copied, job->total);
+        job->cancelled = sc_tick(job->total ? job->progress : NULL, job->copied, job->total);
         job->next_tick = GetTickCount64() + TICK;
     }
     return !job->cancelled ? SC_CONTINUE : job->created ? SC_CANCEL : SC_STOP;
