@@ -57,8 +57,7 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def environ(temporary: Path) -> dict[str, str]:
     """The tool's environment: quiet, and its temporary files where a test can look."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    return {**kept, "TMPDIR": str(temporary), "TEMP": str(temporary)}
+    return {**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)}
 
 
 def run(

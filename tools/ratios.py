@@ -1,6 +1,9 @@
 """Compare speedcopy with a C program: ``python tools/ratios.py --help``."""
 
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # python -P has not
 
 from bench.ratios import main
 
