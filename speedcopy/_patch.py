@@ -27,6 +27,9 @@ def patch_copyfile() -> None:
 
     Does nothing if it is already. What was there before, the standard library's or somebody
     else's, is kept as ``shutil._orig_copyfile``.
+
+    On Windows, ``shutil.copy2`` of Python 3.12 and later calls CopyFile2 itself where it can, and
+    so do copytree and move, which use it: the patch does not change those.
     """
     with _lock:
         if shutil.copyfile is not copyfile:
