@@ -23,8 +23,8 @@ TAG = "cp39-abi3-win_amd64"
 LIMITED_API = "-DPy_LIMITED_API=0x03090000"
 
 MINGW = "x86_64-w64-mingw32-gcc"
-STRICT = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
-          "-Wvla", "-Werror")  # fmt: skip
+STRICT = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow",
+          "-Wstrict-prototypes", "-Wvla", "-Werror")  # fmt: skip
 GENERATED = ("-O2", "-w")  # cffi's code is cffi's business
 
 # Runs in a copy of the project: what setup.py builds is what is built here.
