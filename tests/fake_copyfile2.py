@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Names a library that has been compiled already; tools/lab/wine.py does that.
+#: Names a library that has been compiled already; tools/lab.py --windows does that.
 VARIABLE = "SPEEDCOPY_FAKE_COPYFILE2"
 
 SOURCE = Path(__file__).with_name("fake_copyfile2.c")

@@ -19,9 +19,9 @@ from lab.wine_server import DROPPED, CommandError, Wine, output, windows_path
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 
-WINE = [sys.executable, str(Path(__file__).parents[1] / "tools/lab/wine.py")]
+WINE = [sys.executable, str(Path(__file__).parents[1] / "tools/lab.py"), "--windows"]
 FAKE = wine_run.FAKE_VARIABLE
-SETUP_HINT = "is missing: run python tools/lab/wine.py --setup"
+SETUP_HINT = "is missing: run python tools/lab.py --windows --setup"
 
 
 def set_up() -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 READ_ONLY, HIDDEN, SYSTEM, ARCHIVE = 1, 2, 4, 0x20
 
-#: The share of a folder of this machine; tools/lab/wine.py makes one.
+#: The share of a folder of this machine; tools/lab.py --windows makes one.
 SHARE = os.environ.get("SPEEDCOPY_LAB_UNC", "")
 
 #: Lifts the limit of 260 characters, and all that Windows reads into a name.

@@ -1,4 +1,4 @@
-"""Run a command on real SMB and NFS shares: ``python tools/lab.py --help``."""
+"""Run a command on real SMB and NFS shares, or on Windows: ``python tools/lab.py --help``."""
 
 import sys
 

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import host, mounts, setup
+from lab import host, mounts, setup, wine
 from lab.errors import EXIT_BROKEN, EXIT_MISSING, EXIT_SKIPPED, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+WINDOWS = "--windows"
 
 DESCRIPTION = f"""\
 Run COMMAND in a virtual machine that has real network shares mounted.
@@ -23,6 +25,8 @@ programs and environment, and `python` is the one that runs the lab. What it wri
 in the guest's memory and is lost. Its output is passed on as it comes, its exit code is returned:
 {EXIT_MISSING} also means that a piece of the lab is missing, {EXIT_SKIPPED} that --strict found a
 mount skipped, {EXIT_BROKEN} that the lab failed.
+
+With {WINDOWS} before all else, COMMAND is one of Windows, under Wine; that has options of its own.
 """
 
 EPILOG = f"""\
@@ -33,7 +37,10 @@ COMMAND finds in its environment (and in its own arguments: quote them, '$SHARE'
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments ask; the exit code."""
-    options = parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == [WINDOWS]:
+        return wine.main(arguments[1:])
+    options = parser().parse_args(arguments)
     try:
         setup.require_root()
         if options.setup:
@@ -58,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     """The arguments."""
     result = argparse.ArgumentParser(
         prog="python tools/lab.py",
-        usage="%(prog)s [options] -- COMMAND...\n       %(prog)s --setup [--kernel VERSION]",
+        usage="%(prog)s [options] -- COMMAND...\n"
+        "       %(prog)s --setup [--kernel VERSION]\n"
+        f"       %(prog)s {WINDOWS} --help",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,4 +1,4 @@
-"""Run Windows commands under Wine: ``python tools/lab/wine.py --help``."""
+"""Arguments and exit codes of ``python tools/lab.py --windows``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-if not __package__:  # run by its file name, it does not know the folder of `lab`
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from lab import wine_build, wine_run, wine_setup
 from lab.errors import EXIT_BROKEN, EXIT_MISSING, LabError
@@ -55,7 +52,7 @@ def say(text: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """The arguments."""
     result = argparse.ArgumentParser(
-        prog="python tools/lab/wine.py",
+        prog="python tools/lab.py --windows",
         usage="%(prog)s [options] -- COMMAND...\n"
         "       %(prog)s --setup | --wheel DIR | --check-targets",
         description=DESCRIPTION,
@@ -110,7 +107,3 @@ def _run(options: argparse.Namespace) -> int:
             for wheel in wheels:
                 windows.install(wheel)
             return windows.run(options.command)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

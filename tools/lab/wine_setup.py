@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import cache
-from lab.errors import EXIT_MISSING, LabError
+from lab.errors import MissingPieceError
 from lab.packages import Mirror, Suite
 from lab.setup import Piece, provide
 from lab.wine_server import PROGRAMS, Wine, output
@@ -68,21 +68,13 @@ assert os.name == "nt"
 compileall.compile_dir(os.path.dirname(os.path.dirname(cffi.__file__)), quiet=2)
 """
 
+SETUP = "--windows --setup"  # of tools/lab.py
+
 BUILDERS = ("setuptools>=77", "cffi", "wheel")
 COMPILER_PACKAGE = "ziglang>=0.15"
 
 # Reserved names: Wine would open the serial port of this machine, and wait for it for ever.
 PORTS = tuple(f"COM{number}" for number in range(1, 10))
-
-
-class MissingWineError(LabError):
-    """Something that --setup provides is not here."""
-
-    exit_code = EXIT_MISSING
-
-    def __init__(self, piece: str, option: str = "") -> None:
-        """Names the piece, and how to get it."""
-        super().__init__(f"{piece} is missing: run python tools/lab/wine.py --setup{option}")
 
 
 def folder() -> Path:
@@ -129,14 +121,14 @@ def require(*pieces: Piece) -> None:
     """Raise for the first piece that is not here."""
     for piece in pieces:
         if not piece.entry.complete:
-            raise MissingWineError(piece.name, piece.option)
+            raise MissingPieceError(piece.name, f"{SETUP}{piece.option}")
 
 
 def require_packages() -> None:
     """Raise for the first Debian package that is not here."""
     for package in _missing_packages():
         piece = f"Debian package {package}"
-        raise MissingWineError(piece)
+        raise MissingPieceError(piece, SETUP)
 
 
 def _missing_packages() -> list[str]:
