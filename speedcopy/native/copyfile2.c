@@ -46,8 +46,10 @@ SC_CHECK(streams, SC_SKIP_ALTERNATE_STREAMS == COPY_FILE_SKIP_ALTERNATE_STREAMS)
 
 static HRESULT(WINAPI *copy_file_2)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *);
 
-/* Wine's never does; told by a function that only its ntdll.dll has. */
-static int calls_back;
+/* Wine's calls no progress routine. Wine is told by a function that only its ntdll.dll has. */
+static int is_deaf;
+
+#define LONGEST_DEAF (4UL << 20) /* bytes that any disk takes within a tick or two */
 
 int sc_load(const sc_char *library)
 {
@@ -56,14 +58,16 @@ int sc_load(const sc_char *library)
     FARPROC found = module ? GetProcAddress(module, "CopyFile2") : NULL;
     copy_file_2 = (HRESULT(WINAPI *)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *))(
         void (*)(void))found;
-    calls_back = module != GetModuleHandleW(L"kernel32.dll") || !system ||
-                 !GetProcAddress(system, "wine_get_version");
+    is_deaf = module == GetModuleHandleW(L"kernel32.dll") && system &&
+              GetProcAddress(system, "wine_get_version");
     return found != NULL;
 }
 
-int sc_calls_back(void)
+int sc_can_be_stopped(const sc_char *src)
 {
-    return calls_back;
+    WIN32_FILE_ATTRIBUTE_DATA file;
+    return !is_deaf || !GetFileAttributesExW(src, GetFileExInfoStandard, &file) ||
+           (file.nFileSizeHigh == 0 && file.nFileSizeLow <= LONGEST_DEAF);
 }
 
 /*

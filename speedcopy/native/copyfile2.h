@@ -58,8 +58,11 @@ typedef struct {
  */
 int sc_load(const sc_char *library);
 
-/* Does it call `progress`? */
-int sc_calls_back(void);
+/*
+ * Does a copy of src end soon, or when `progress` says so? Wine's CopyFile2 never calls it, and
+ * nothing that takes long may be without Ctrl-C.
+ */
+int sc_can_be_stopped(const sc_char *src);
 
 /* Copies the data of src. Returns CopyFile2's HRESULT. */
 int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, sc_copyfile2_progress *progress,

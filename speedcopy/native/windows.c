@@ -12,8 +12,7 @@
 #include "copyfile2.h"
 #include "paths.h"
 
-#define TICK 50                  /* milliseconds */
-#define LONGEST_DEAF (4UL << 20) /* bytes that any disk takes within a tick or two */
+#define TICK 50 /* milliseconds */
 
 #ifndef ERROR_DISK_QUOTA_EXCEEDED /* mingw-w64 10 */
 #define ERROR_DISK_QUOTA_EXCEEDED 1295
@@ -202,17 +201,9 @@ static int refused(const sc_job *job, HRESULT result)
     return failure((int)code, SC_AT_BOTH);
 }
 
-/* Nothing that takes long may be without Ctrl-C, as it would be under Wine. */
-static int is_too_long(const sc_job *job)
-{
-    WIN32_FILE_ATTRIBUTE_DATA src;
-    return !sc_calls_back() && GetFileAttributesExW(job->src, GetFileExInfoStandard, &src) &&
-           (src.nFileSizeHigh || src.nFileSizeLow > LONGEST_DEAF);
-}
-
 static int run(sc_job *job, int wants_size)
 {
-    if (is_too_long(job))
+    if (!sc_can_be_stopped(job->src))
         return leave_it(job, 0);
     int result = guard_dst(job);
     if (result < 0)
