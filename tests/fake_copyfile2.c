@@ -21,6 +21,7 @@ typedef struct {
     DWORD chunk_flags;      /* as COPYFILE2_MESSAGE_COPY_OFFLOAD */
     DWORD fail_after;       /* chunks, 0: never */
     HRESULT failure;
+    DWORD leaves; /* 1: what has failed is not deleted */
     /* what has happened */
     LONG calls;
     DWORD flags[CALLS];
@@ -119,7 +120,7 @@ static HRESULT do_copy(PCWSTR src, PCWSTR dst, COPYFILE2_EXTENDED_PARAMETERS *ho
     SetFileTime(job.dst, NULL, NULL, &info.ftLastWriteTime);
     CloseHandle(job.src);
     CloseHandle(job.dst);
-    if (FAILED(result) && job.action != COPYFILE2_PROGRESS_STOP)
+    if (FAILED(result) && job.action != COPYFILE2_PROGRESS_STOP && !fake.leaves)
         DeleteFileW(dst);
     else
         SetFileAttributesW(dst, info.dwFileAttributes);

@@ -40,6 +40,7 @@ class Script(ctypes.Structure):
         ("chunk_flags", ctypes.c_ulong),
         ("fail_after", ctypes.c_ulong),
         ("failure", ctypes.c_long),
+        ("leaves", ctypes.c_ulong),
         ("calls", ctypes.c_long),
         ("flags", ctypes.c_ulong * CALLS),
         ("size", ctypes.c_ulong),

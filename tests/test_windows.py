@@ -22,7 +22,7 @@ if os.name != "nt":
 
 from fake_copyfile2 import SYSTEM, faked, hresult, library, of_win32
 from outcome import Case, outcome_in
-from windows_cases import CASES, LONG, PREFIX, SHARE, kernel32
+from windows_cases import CASES, LONG, PREFIX, SHARE, kernel32, opened
 
 import speedcopy
 from speedcopy import _boundary, _copyfile, _errors
@@ -210,6 +210,29 @@ class TestRefused:
         assert (told.mechanism, told.copied) == ("shutil.copyfile", src.stat().st_size)
         assert told.declined == {"CopyFile2": "WinError 64"}
         assert dst.read_bytes() == src.read_bytes()
+
+    @pytest.mark.parametrize("old", [None, 999_999])
+    @pytest.mark.parametrize("value", [1, 2, 4, 7])
+    def test_midway_with_attributes(self, value: int, old: Any, src: Path, dst: Path) -> None:
+        """Nor does a dst that has got the attributes of src already stop the standard library."""
+        windows = kernel32()
+        if old:
+            dst.write_bytes(b"o" * old)
+        windows.SetFileAttributesW(str(src), value)
+        with faked(fail_after=2, failure=of_win32(64), leaves=1):
+            told = speedcopy.transfer(src, dst)
+        assert (told.mechanism, told.copied) == ("shutil.copyfile", src.stat().st_size)
+        assert dst.read_bytes() == src.read_bytes()
+        assert windows.GetFileAttributesW(str(dst)) == 0x20
+        windows.SetFileAttributesW(str(src), 0x80)
+
+    def test_before_dst_is_touched(self, src: Path, dst: Path) -> None:
+        """A dst that nobody can open stays as it is."""
+        dst.write_bytes(b"old")
+        os.utime(dst, (1e9, 1e9))
+        with faked(results=[of_win32(32)]), opened(str(dst), 0), pytest.raises(PermissionError):
+            speedcopy.copyfile(src, dst)
+        assert (dst.read_bytes(), dst.stat().st_mtime) == (b"old", 1e9)
 
     def test_same_error_gets_the_code(self, src: Path, dst: Path) -> None:
         """When the standard library fails alike, the code of Windows says why."""

@@ -35,6 +35,7 @@ SC_CHECK_CHUNK(stream_copied, uliStreamBytesTransferred);
 SC_CHECK_CHUNK(total, uliTotalFileSize);
 SC_CHECK_CHUNK(copied, uliTotalBytesTransferred);
 SC_CHECK(chunk_finished, (int)SC_CHUNK_FINISHED == (int)COPYFILE2_CALLBACK_CHUNK_FINISHED);
+SC_CHECK(stream_started, (int)SC_STREAM_STARTED == (int)COPYFILE2_CALLBACK_STREAM_STARTED);
 SC_CHECK(offload, SC_COPY_OFFLOAD == COPYFILE2_MESSAGE_COPY_OFFLOAD);
 SC_CHECK(go_on, (int)SC_CONTINUE == (int)COPYFILE2_PROGRESS_CONTINUE);
 SC_CHECK(cancelling, (int)SC_CANCEL == (int)COPYFILE2_PROGRESS_CANCEL);

@@ -14,7 +14,10 @@ enum sc_copyfile2_flag {
     SC_SKIP_ALTERNATE_STREAMS = 0x8000    /* Windows 10 2004 and later */
 };
 
-enum sc_copyfile2_type { SC_CHUNK_FINISHED = 2 };
+enum sc_copyfile2_type {
+    SC_CHUNK_FINISHED = 2,
+    SC_STREAM_STARTED = 3 /* dst is open, and what it was is gone */
+};
 
 enum sc_copyfile2_chunk_flag { SC_COPY_OFFLOAD = 1 };
 

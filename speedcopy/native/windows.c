@@ -34,6 +34,7 @@ typedef struct {
     int64_t total;       /* bytes, 0 until CopyFile2 has told */
     ULONGLONG next_tick; /* of GetTickCount64 */
     int created;         /* dst did not exist */
+    int touched;         /* CopyFile2 has begun to write */
     int cancelled;       /* sc_tick said stop */
     void *progress;
     sc_report *report;
@@ -111,6 +112,7 @@ static int guard_dst(sc_job *job)
 static int __stdcall on_message(const sc_copyfile2_message *message, void *context)
 {
     sc_job *job = context;
+    job->touched |= message->type == SC_STREAM_STARTED;
     if (message->type == SC_CHUNK_FINISHED) {
         int offloaded = (message->flags & SC_COPY_OFFLOAD) != 0;
         job->report->offloaded = job->report->offloaded == 1 ? 1 : offloaded;
@@ -173,6 +175,7 @@ static int finish(sc_job *job, int wants_size)
 /*
  * A dst that this copy has made goes, one that existed is cut to what was copied: its size is
  * set before its data is there. Through a handle, as dst may be a link. Wine deletes nothing.
+ * The standard library, too, could not open a dst with the attributes of a hidden src.
  */
 static void undo(sc_job *job)
 {
@@ -216,7 +219,7 @@ static int run(sc_job *job, int wants_size)
         result = FAILED(copied) ? refused(job, copied) : finish(job, wants_size);
     if (result == 0)
         job->report->mechanism = 0;
-    else if (!(-result & SC_LEAVE_IT))
+    else if (job->touched || !(-result & SC_LEAVE_IT))
         undo(job);
     return result;
 }
