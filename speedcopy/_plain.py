@@ -25,17 +25,17 @@ class _Tick:
     def __init__(self, progress: Optional[Progress]) -> None:
         self.raised: Optional[BaseException] = None
         self._progress = progress
-        self._next = time.monotonic() + TICK
+        self._next = time.perf_counter() + TICK
 
     def __call__(self, copied: int, total: int, *, at_the_end: bool = False) -> None:
-        if self._progress is None or not (at_the_end or time.monotonic() >= self._next):
+        if self._progress is None or not (at_the_end or time.perf_counter() >= self._next):
             return
         try:
             self._progress(copied, total)
         except BaseException as error:
             self.raised = error
             raise
-        self._next = time.monotonic() + TICK
+        self._next = time.perf_counter() + TICK
 
 
 def copy(src: Path, dst: Path, progress: Optional[Progress], code: int) -> int:

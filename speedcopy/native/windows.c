@@ -12,7 +12,7 @@
 #include "copyfile2.h"
 #include "paths.h"
 
-#define TICK 50 /* milliseconds */
+#define TICK (50 + 16) /* milliseconds; GetTickCount64 counts in steps of 16 */
 
 #ifndef ERROR_DISK_QUOTA_EXCEEDED /* mingw-w64 10 */
 #define ERROR_DISK_QUOTA_EXCEEDED 1295
