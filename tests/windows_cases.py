@@ -81,6 +81,11 @@ def without_drive(name: str) -> Late:
     return Late(lambda: os.path.splitdrive(os.path.join(os.getcwd(), name))[1])
 
 
+def on_drive(name: str) -> Late:
+    """The name of a file in the current folder of its drive."""
+    return Late(lambda: os.path.splitdrive(os.getcwd())[0] + name)
+
+
 def long_folder(_: ExitStack) -> None:
     """Makes a folder ``long`` whose full name is longer than 260 characters."""
     path = PREFIX + os.path.join(os.getcwd(), "long", *["x" * 50] * 6)
@@ -148,8 +153,10 @@ def name_cases() -> list[Case]:
         Case("same by slashes", one, dst=slashes("src")),
         Case("same by prefix", one, dst=here("src", PREFIX)),
         Case("same by root", one, dst=without_drive("src")),
+        Case("same by drive", one, dst=on_drive("src")),
         Case("slashes", one, slashes("src"), slashes("dst")),
         Case("root of the drive", one, without_drive("src"), without_drive("dst")),
+        Case("folder of the drive", one, on_drive("src"), on_drive("dst")),
         Case("prefix", one, here("src", PREFIX), here("dst", PREFIX)),
         Case("prefix and slashes", one, "src", slashes("dst")),
         Case("device prefix", one, here("src", "\\\\.\\"), here("dst", "\\\\.\\")),
@@ -185,7 +192,7 @@ def device_cases() -> list[Case]:
     """Reserved names are devices, in any folder; they are the standard library's."""
     one = (file("src"),)
     names = ("NUL", "nul", "NUL.txt", ".\\NUL", "\\\\.\\NUL", "CON", "CONIN$", "CONOUT$", "PRN",
-             "LPT1", "\\\\.\\pipe\\nope")  # fmt: skip
+             "AUX", "COM1", "LPT1", "\\\\.\\pipe\\nope")  # fmt: skip
     cases = [Case(f"to {name}", one, dst=name) for name in names]
     cases += [
         Case(f"from {name} {state}", steps, src=name)
