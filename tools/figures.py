@@ -1,6 +1,9 @@
 """Gains on several directories in one table: ``python tools/figures.py --help``."""
 
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # python -P has not
 
 from bench.figures import main
 

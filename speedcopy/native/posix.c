@@ -97,9 +97,9 @@ static int open_src(sc_job *job)
 
 /*
  * The CIFS client looks a file up by name before it opens it, three requests if it does not know
- * it, but not with O_CREAT: then the server says in the same request what it has opened. O_NOFOLLOW,
- * so that no target of a dangling link is made here and taken for one that was there. Where
- * that is refused (a link; fs.protected_regular), it is opened plainly.
+ * it, but not with O_CREAT: then the server says in the same request what it has opened.
+ * O_NOFOLLOW, so that no target of a dangling link is made here and taken for one that was there.
+ * Where that is refused (a link; fs.protected_regular), it is opened plainly.
  */
 static int open_existing(sc_job *job)
 {
