@@ -157,6 +157,28 @@ static int close_file(int *fd)
 }
 
 /*
+ * The NFS client tells an error of writing in the background, which may have been another program's
+ * and long ago, at every close of the file until somebody has heard it from fsync. As of the
+ * standard library's copy, it must be told once.
+ */
+static void hear_write_error(const sc_job *job)
+{
+    int fd = open(job->dst, O_WRONLY | OPEN_FLAGS);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+static int close_dst(sc_job *job)
+{
+    int result = close_file(&job->dst_fd);
+    if (result < 0 && !job->created && S_ISREG(job->dst_st.st_mode))
+        hear_write_error(job);
+    return result;
+}
+
+/*
  * dst gets exactly the size of what was copied. One that was there and that nothing was written
  * to, as both are empty, is cut to its size all the same: for the time stamp, which make reads.
  */
@@ -181,7 +203,8 @@ static void undo(sc_job *job)
     struct stat now;
     int64_t size = job->dst_st.st_size;
     if (!job->created) {
-        if (!S_ISREG(job->dst_st.st_mode) || same_file(&job->src_st, &job->dst_st))
+        if (job->dst_fd < 0 || !S_ISREG(job->dst_st.st_mode) ||
+            same_file(&job->src_st, &job->dst_st))
             return;
         if (job->touched)
             sc_cut(job, job->copied);
@@ -211,7 +234,7 @@ static int run(sc_job *job)
         if (code == 0)
             code = finish(job);
         if (code == 0)
-            code = close_file(&job->dst_fd);
+            code = close_dst(job);
         if (code < 0)
             result = failure(-code, SC_AT_BOTH);
     }
