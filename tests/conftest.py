@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from filesystems import Mounts
-from shares import MOUNTED, NO_LAB, SKIPPED, root
-from tally import Tally, chosen, is_on
+from shares import MOUNTED, NO_LAB, SKIPPED, remove, root
+from tally import Tally, chosen, dealt, is_on
 
 import speedcopy
 
@@ -34,6 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--mounts",
         metavar="NAMES",
         help="in the lab: copy on each of these mounts in turn, such as 'SMB_XFS,NFS*', or '*'",
+    )
+    group(
+        "--deal",
+        type=int,
+        default=1,
+        metavar="N",
+        help="with --mounts: of what is the same for all mounts, each Nth test, others on each",
     )
 
 
@@ -60,8 +67,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = config.getoption("--mounts")
     if wanted:
         names = chosen(wanted, (*MOUNTED, *SKIPPED))
-        config.hook.pytest_deselected(items=[item for item in items if not is_on(item, names)])
-        items[:] = [item for item in items if is_on(item, names)]
+        kept = dealt([item for item in items if is_on(item, names)], config.getoption("--deal"))
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -88,7 +96,7 @@ def folder(base: Optional[Path], tmp_path: Path) -> Iterator[Path]:
         return
     fresh = Path(tempfile.mkdtemp(prefix="speedcopy-", dir=base))
     yield fresh
-    shutil.rmtree(fresh)
+    remove(fresh)
 
 
 @pytest.fixture(scope="session")

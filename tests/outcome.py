@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import signal
 import stat
 import sys
@@ -12,6 +11,8 @@ import threading
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from shares import on_server, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +60,20 @@ class Entry:
         elif stat.S_ISLNK(st.st_mode):
             content = os.fsencode(os.readlink(path))
         digest = hashlib.sha256(content).hexdigest()[:8]
-        seen = stat.filemode(st.st_mode), st.st_nlink, st.st_mtime != BEFORE
+        seen = stat.filemode(st.st_mode), st.st_nlink, has_changed(path, st)
         attributes = getattr(st, "st_file_attributes", 0)
         return cls(*seen, len(content), digest, content, attributes)
+
+
+def has_changed(path: str, st: os.stat_result) -> bool:
+    """Whether the time of a file is a new one, if need be by what its server says.
+
+    The CIFS client shows the time that it knew until it has closed the file, a second later.
+    """
+    if st.st_mtime == BEFORE:
+        with suppress(OSError):
+            st = os.lstat(on_server(path))
+    return st.st_mtime != BEFORE
 
 
 @dataclass(frozen=True)
@@ -224,4 +236,4 @@ def outcome_in(folder: Path, copy: Executor, case: Case) -> Outcome:
         for name in names_below(".") if os.name == "nt" else ():
             os.chmod(name, 0o666)  # Windows removes no read-only file
         os.chdir(before)
-        shutil.rmtree(fresh)
+        remove(fresh)

@@ -31,6 +31,21 @@ def is_on(item: pytest.Item, names: Collection[str]) -> bool:
     return next((word in names for word in words_of(item.nodeid) if word in ALL), False)
 
 
+def dealt(items: Iterable[pytest.Item], every: int) -> set[pytest.Item]:
+    """Of the tests that get their mount from --mounts, one of so many, and another on each."""
+    kept = set()
+    seen: dict[str, int] = {}
+    for item in items:
+        if "base" not in getattr(item, "fixturenames", ()):
+            kept.add(item)
+            continue
+        name = next(word for word in words_of(item.nodeid) if word in ALL)
+        number = seen[name] = seen.get(name, ALL.index(name)) + 1
+        if number % every == 0:
+            kept.add(item)
+    return kept
+
+
 class Tally:
     """A pytest plug-in: one line per mount at the end, with what came of its tests."""
 
