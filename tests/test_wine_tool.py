@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
-from lab import wine, wine_run, wine_setup
+from lab import cache, wine, wine_run, wine_setup
 from lab.errors import LabError
 from lab.wine_server import DROPPED, CommandError, Wine, output, windows_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 
@@ -46,22 +52,26 @@ def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*WINE, *arguments], capture_output=True, text=True, check=False)
 
 
-def of_wine() -> dict[int, str]:
-    """Processes that look like Wine's, ended but unreaped ones as well."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*/comm"):
-        try:
-            name = entry.read_text().strip()
-        except OSError:
-            continue
-        if "wine" in name or ".exe" in name:
-            found[int(entry.parent.name)] = name
+def processes(mark: str) -> set[str]:
+    """Those with the mark in their environment, and dead ones of Wine's that nobody waits for."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name, _, state = (entry / "stat").read_text().rpartition(") ")
+            unreaped = state.startswith("Z 1 ") and ("wine" in name or ".exe" in name)
+            if unreaped or mark.encode() in (entry / "environ").read_bytes():
+                found.add(name)
     return found
 
 
 def left_behind() -> set[Path]:
-    """What a run makes outside the current directory."""
-    return {*wine_setup.folder().glob("run-*"), *Path("/tmp").glob("wine-*")}  # noqa: S108
+    """What a run makes outside the current directory, where no server is at work."""
+    at_work = set()
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            at_work.add(Path(os.readlink(link)).parent)
+    sockets = set(Path("/tmp").glob("wine-*"))  # noqa: S108
+    return {*wine_setup.folder().glob("run-*"), *(sockets - at_work)}
 
 
 class TestWithoutTheLab:
@@ -166,14 +176,24 @@ class TestRun:
         monkeypatch.chdir(tmp_path)
 
     @pytest.fixture(autouse=True)
-    def nothing_left(self) -> None:
-        """Each test compares with what was there before it."""
-        self.processes = of_wine()
-        self.files = left_behind()
+    def apart(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Other runs on this machine are not in the way: marked processes, a cache of our own."""
+        cached = wine_setup.folder()
+        with tempfile.TemporaryDirectory(prefix="test-", dir=cached) as own:
+            Path(own, "wine").mkdir()
+            for entry in cached.iterdir():
+                Path(own, "wine", entry.name).symlink_to(entry)
+            for run in Path(own, "wine").glob("run-*"):
+                run.unlink()
+            monkeypatch.setenv(cache.CACHE_VARIABLE, own)
+            monkeypatch.setenv("SPEEDCOPY_TEST", str(tmp_path))
+            self.mark = f"SPEEDCOPY_TEST={tmp_path}"
+            self.processes, self.files = processes(self.mark), left_behind()
+            yield
 
     def assert_nothing_left(self) -> None:
         """No process, not even a zombie, and no folder."""
-        assert of_wine().items() <= self.processes.items()
+        assert processes(self.mark) <= self.processes
         assert left_behind() <= self.files
 
     @pytest.mark.parametrize("code", [0, 7])
