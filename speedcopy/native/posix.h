@@ -56,7 +56,7 @@ extern const sc_mechanism sc_mechanisms[];
 /* Can SEEK_HOLE be asked of this file for less than a round trip, and be believed? */
 int sc_holes_known(int fd);
 
-/* posix.c: the predicates, the row that every platform ends with, and what rows need. */
+/* rounds.c and read_write.c: predicates, the row that every platform ends with, what rows need. */
 int sc_declines_always(int code);
 int sc_declines_unless_full(int code);
 int sc_declines_never(int code);
