@@ -83,5 +83,5 @@ def test_shutil(folder: Path) -> None:
     processes = [start(how, folder) for how in ("plain", "patched")]
     plain, patched = (finish(process) for process in processes)
     assert (plain.copier, patched.copier) == ("shutil", "speedcopy._copyfile")
-    assert set(patched.failed) <= set(plain.failed)
-    assert len(patched.passed) > 100
+    assert set(plain.passed) <= set(patched.passed)  # none is skipped either
+    assert len(plain.passed) > 100
