@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from grid import ERRORS, KIB, MIB, SPELLINGS, STATES
 from layout import file, other_case, sparse, symlink
-from outcome import Case, Late
+from outcome import BEFORE, Case, Late, has_changed
 from refusals import REFUSALS
 from surroundings import umask
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
 
 SIZES = (
     *(0, 1, 511, 512, 513, 4095, 4096, 4097),
@@ -25,10 +29,26 @@ SIZES = (
 BIG = (16 * MIB - 1, 16 * MIB + 1)
 
 
+def emptying_stamps(_: ExitStack) -> None:
+    """Skips where opening an empty file to write it anew does not change its time: NFS."""
+    for turn in range(2):
+        with open("probe", "wb"):
+            pass
+        if turn == 0:
+            os.utime("probe", (BEFORE, BEFORE))
+    stamped = has_changed("probe", os.stat("probe"))
+    os.unlink("probe")
+    if not stamped:
+        pytest.skip("shutil does not change the time of a file that was and is empty here")
+
+
 def data() -> list[Case]:
     """Sizes around blocks, buffers and rounds, over whatever dst was; holes; modes."""
     cases = [
-        Case(f"{size} {state}", (file("src", size), *before(size)))
+        Case(
+            f"{size} {state}",
+            (*(() if size else (emptying_stamps,)), file("src", size), *before(size)),
+        )
         for size in (*SIZES, *BIG)
         for state, before in STATES.items()
         if size in SIZES or state in {"new", "over equal"}
