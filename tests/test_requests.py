@@ -161,6 +161,10 @@ def by_python(python: str, peer: str = "") -> Tool:
     return started
 
 
+#: So many of :func:`others` are here without asking; who asks for more wants the floor as well.
+ALWAYS = 2
+
+
 @pytest.fixture(scope="module")
 def others() -> dict[str, Tool]:
     """What else copies here, by its column."""
@@ -179,10 +183,17 @@ def name_of(python: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.mark.parametrize("top", BUDGET, indirect=True)
 @pytest.mark.parametrize(
-    ("size", "state"),
-    [*((MIB, state) for state in STATES), (32 * MIB, "new"), (32 * MIB, "over")],
+    ("top", "size", "state"),
+    [
+        *((name, MIB, state) for name in BUDGET for state in STATES),
+        *(
+            (name, 32 * MIB, state)
+            for name in ("SMB_XFS", "SMB_BTRFS")
+            for state in ("new", "over")
+        ),
+    ],
+    indirect=["top"],
     ids=lambda value: value if isinstance(value, str) else f"{value // MIB} MiB",
 )
 def test_smb(
@@ -194,11 +205,13 @@ def test_smb(
     row = f"{top.name} {size // MIB} MiB {state}"
     ours = least(top, size, state, budget, by_function(speedcopy.copyfile))
     table.add(row, "speedcopy", ours)
-    necessary = least(top, size, state, budget, by_program(floor))
-    table.add(row, "floor in C", necessary)
-    for name, tool in others.items() if size == MIB or state == "new" else ():
-        table.add(row, name, counted(top, size, state, name.replace(" ", "-"), tool))
-    assert ours.total <= max(budget, necessary.total)
+    if ours.total > budget or len(others) > ALWAYS:
+        necessary = least(top, size, state, budget, by_program(floor))
+        table.add(row, "floor in C", necessary)
+        assert ours.total <= max(budget, necessary.total)
+    if top.name != "SMB_EXT4":
+        for name, tool in others.items():
+            table.add(row, name, counted(top, size, state, name.replace(" ", "-"), tool))
     for kind in ("QueryDirectories", "Reads", "Writes", "Flushes"):
         assert kind not in ours.kinds
 
