@@ -110,7 +110,7 @@ def counted(top: Share, size: int, state: str, tool: Tool) -> Counts:
     """What a copy asks.
 
     Before it the client has closed what it kept open, and has looked at src, as who copies has. It
-    has never heard of dst, unless it is to know it: a name that is gone from the server it asks for.
+    has never heard of dst, unless it is to know it: it asks for a name that is gone.
     """
     name = f"dst{next(numbers)}"
     src, dst = prepare(top, name, size, state)
