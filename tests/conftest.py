@@ -67,7 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = config.getoption("--mounts")
     if wanted:
         names = chosen(wanted, (*MOUNTED, *SKIPPED))
-        kept = dealt([item for item in items if is_on(item, names)], config.getoption("--deal"))
+        on_them = [item for item in items if is_on(item, names)]
+        kept = set(dealt(on_them, config.getoption("--deal")))
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
 

@@ -179,20 +179,27 @@ def test_against_cp(environ: dict[str, str], target: Path) -> None:
     assert "x vs cp" in done.stdout
 
 
-def test_against_a_release(environ: dict[str, str], target: Path, temporary: Path) -> None:
-    """Fetched with pip and loaded beside ours."""
-    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest"]
-    probe = subprocess.run(
-        [*pip, str(temporary), "speedcopy==2.2.1"], capture_output=True, check=False
-    )
-    if probe.returncode:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An older release, as pip fetches it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder)]
+    if subprocess.run([*pip, "speedcopy==2.2.1"], capture_output=True, check=False).returncode:
         pytest.skip("pip cannot fetch a release here")
-    shutil.rmtree(temporary)
-    temporary.mkdir()
-    done = run(environ, target, *QUICK, "--against", "speedcopy==2.2.1")
+    return next(folder.iterdir())
+
+
+@pytest.mark.parametrize("fetched", [False, True], ids=["by version", "wheel"])
+def test_against_a_release(
+    environ: dict[str, str], target: Path, temporary: Path, wheel: Path, fetched: bool
+) -> None:
+    """Fetched with pip, or already, and loaded beside ours."""
+    named = str(wheel) if fetched else "speedcopy==2.2.1"
+    done = run(environ, target, *QUICK, "--against", named)
     assert (done.returncode, done.stderr) == (0, "")
     assert cells(done.stdout)[0][-1] == "vs speedcopy==2.2.1"
     assert not list(temporary.glob(PREFIX + "*"))
+    assert wheel.exists()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +209,8 @@ def test_against_a_release(environ: dict[str, str], target: Path, temporary: Pat
         (["--sizes-mb", "x"], "--sizes-mb"),
         (["--repeats", "0"], "must be 1 at least"),
         (["--workers", "-1"], "must be 1 at least"),
-        (["--against", "rsync"], "must be cp, reflink-copy or speedcopy==VERSION"),
+        (["--against", "rsync"], "must be cp, reflink-copy, speedcopy==VERSION or"),
+        (["--against", "speedcopy-2.2.1-none.whl"], "speedcopy-2.2.1-none.whl cannot be unpacked"),
         (["--json", "missing/out.json"], "cannot be written to"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -151,10 +151,10 @@ def _benchmark(options: argparse.Namespace) -> None:
     folder = directory(options.path)
     _prepare(options)
     plan = Plan(options.sizes, options.repeats, options.workers, options.copies_per_worker)
-    peers = list(dict.fromkeys(options.against))
     ours = copiers.ours()
-    with scratch(Path(tempfile.gettempdir())) if peers else nullcontext(folder) as fetched:
-        others = [copiers.peer(name, fetched) for name in peers]
+    with scratch(Path(tempfile.gettempdir())) if options.against else nullcontext(folder) as apart:
+        others = copiers.peers(options.against, apart)
+        peers = [other.name for other in others]
         where = environment(folder, ours.version)
         print(report.heading(where, plan), flush=True)
         rows = measured(plan, [copiers.standard_library(), ours, *others], ours, folder)

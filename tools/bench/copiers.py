@@ -9,18 +9,19 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from bench.errors import BenchmarkError, require
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from speedcopy import Transfer
 
-PEERS = "cp, reflink-copy or speedcopy==VERSION"
-_RELEASE = "speedcopy=="
-_RELEASE_FORM = re.compile(re.escape(_RELEASE) + r"[0-9][0-9A-Za-z.!+-]*")
+PEERS = "cp, reflink-copy, speedcopy==VERSION or the path of a wheel of speedcopy"
+_RELEASE = re.compile(r"speedcopy==[0-9][0-9A-Za-z.!+-]*")
+_WHEEL = re.compile(r"(?:.*[/\\])?speedcopy-([^-/\\]+)-[^/\\]+\.whl")
 
 
 Copying = Callable[[str, str], object]
@@ -57,7 +58,15 @@ def ours() -> Ours:
 
 def is_peer(name: str) -> bool:
     """Whether :func:`peer` knows ``name``."""
-    return name in {"cp", "reflink-copy"} or _RELEASE_FORM.fullmatch(name) is not None
+    return name in {"cp", "reflink-copy"} or any(
+        form.fullmatch(name) is not None for form in (_RELEASE, _WHEEL)
+    )
+
+
+def peers(names: Sequence[str], folder: Path) -> list[Copier]:
+    """Find each of the tools once; what has to be fetched goes into ``folder``."""
+    found = (peer(name, folder) for name in dict.fromkeys(names))
+    return list({tool.name: tool for tool in found}.values())
 
 
 def peer(name: str, folder: Path) -> Copier:
@@ -66,7 +75,10 @@ def peer(name: str, folder: Path) -> Copier:
         return _cp()
     if name == "reflink-copy":
         return _reflink_copy()
-    return Copier(name, _release(name, folder))
+    wheel = _WHEEL.fullmatch(name)
+    if wheel:
+        return _release(f"speedcopy=={wheel[1]}", Path(name), folder)
+    return _release(name, _fetched(name, folder), folder)
 
 
 def _cp() -> Copier:
@@ -88,8 +100,8 @@ def _reflink_copy() -> Copier:
     return Copier("reflink-copy", require("reflink_copy", "reflink-copy").reflink_or_copy)
 
 
-def _release(requirement: str, folder: Path) -> Copying:
-    """Fetch a release and load it under a name of its own, beside the installed one."""
+def _fetched(requirement: str, folder: Path) -> Path:
+    """Have pip download a release; the wheel."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     options = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     ended = subprocess.run(
@@ -101,12 +113,19 @@ def _release(requirement: str, folder: Path) -> Copying:
     if ended.returncode:
         text = f"{requirement} cannot be fetched with pip: {_last_line(ended.stderr)}"
         raise BenchmarkError(text)
-    wheel = next(folder.glob("speedcopy-*.whl"))
+    return next(folder.glob("speedcopy-*.whl"))
+
+
+def _release(requirement: str, wheel: Path, folder: Path) -> Copier:
+    """Load a release under a name of its own, beside the installed one."""
     unpacked = folder / requirement.replace("==", "-")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(unpacked)
-    wheel.unlink()
-    return _load(requirement, unpacked / "speedcopy")
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(unpacked)
+    except (OSError, zipfile.BadZipFile) as error:
+        text = f"{wheel} cannot be unpacked: {error}"
+        raise BenchmarkError(text) from error
+    return Copier(requirement, _load(requirement, unpacked / "speedcopy"))
 
 
 def _load(requirement: str, package: Path) -> Copying:

@@ -85,7 +85,7 @@ def _figures(options: argparse.Namespace) -> None:
     ours = copiers.ours()
     runs = []
     with scratch(Path(tempfile.gettempdir())) as fetched:
-        peers = [copiers.peer(name, fetched) for name in dict.fromkeys(options.against)]
+        peers = copiers.peers(options.against, fetched)
         tools = [copiers.standard_library(), ours, *peers]
         for folder in folders:
             where = environment(folder, ours.version)

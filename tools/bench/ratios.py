@@ -194,7 +194,7 @@ def _ratios(options: argparse.Namespace) -> None:
     ours = copiers.ours()
     with scratch(Path(tempfile.gettempdir())) as apart:
         tools: dict[str, Batch] = {FLOOR: floor.build(apart).nanoseconds}
-        peers = [copiers.peer(name, apart) for name in dict.fromkeys(options.against)]
+        peers = copiers.peers(options.against, apart)
         for copier in (ours, copiers.standard_library(), *peers):
             tools[copier.name] = partial(_python_batch, copier)
         where = environment(folder, ours.version)
