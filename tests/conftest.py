@@ -67,8 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = config.getoption("--mounts")
     if wanted:
         names = chosen(wanted, (*MOUNTED, *SKIPPED))
-        on_them = [item for item in items if is_on(item, names)]
-        kept = set(dealt(on_them, config.getoption("--deal")))
+        kept = dealt([item for item in items if is_on(item, names)], config.getoption("--deal"))
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
 

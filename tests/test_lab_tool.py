@@ -240,7 +240,7 @@ def test_lab_variables_in_arguments(argument: str, expected: str) -> None:
     ("command", "code", "output", "errors"),
     [
         (["sh", "-c", "exit 7"], 7, "", ""),
-        (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM, "", ""),
+        (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM, "", r"lab: sh: Terminated\n"),
         (["sh", "-c", "echo a; echo b >&2; echo c >/dev/stdout"], 0, "a\nc\n", "b\n"),
         (["sh", "-c", 'echo "$SHARE"'], 0, "/share\n", ""),
         (["sh", "-c", "sleep 60 & echo $!"], 0, r"\d+\n", ""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -87,7 +88,11 @@ def run_command(session: Mapping[str, Any], own: Mapping[str, str], scratch: Pat
     code = process.wait()
     for relay in relays:
         relay.join(LAST_OUTPUT_SECONDS)
-    return code if code >= 0 else 128 - code
+    if code >= 0:
+        return code
+    with (scratch / "stderr").open("a") as stderr:
+        stderr.write(f"lab: {session['command'][0]}: {signal.strsignal(-code)}\n")
+    return 128 - code
 
 
 def start_relay(source: int, command_end: int, path: Path) -> threading.Thread:
