@@ -55,7 +55,9 @@ def draw_gains(picture: Path, runs: Sequence[tuple[str, Sequence[Row]]]) -> None
             _line(axes, rows, [row.gain() / row.gain(name) for row in rows], name)
         axes.set_title(title, fontsize="medium")
         axes.set_ylabel("times as fast as shutil")
-        axes.legend(fontsize="small")
+        axes.label_outer()
+    names = list(runs[0][1][0].timings)
+    figure.legend(panels[0].get_lines(), names, loc="outside upper center", ncols=len(names))
     figure.savefig(picture)
 
 

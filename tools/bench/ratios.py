@@ -94,7 +94,7 @@ CASES = (
     Case("32 MiB new", 32 << 20, over=False),
     Case("32 MiB over", 32 << 20, over=True),
 )
-DISKS, CLONING = ("ext4", "tmpfs"), ("btrfs", "xfs")
+DISKS, CLONING, NFS = ("ext4", "tmpfs"), ("btrfs", "xfs"), ("nfs4",)
 TARGETS = (
     Target("4 KiB new", OURS, FLOOR, 1.2, DISKS, below=True),
     Target("4 KiB over", OURS, FLOOR, 1.2, DISKS, below=True),
@@ -105,6 +105,8 @@ TARGETS = (
     Target("32 MiB over", SHUTIL, OURS, 2, ("ext4",)),
     Target("32 MiB new", REFLINK_COPY, OURS, 1, CLONING),
     Target("32 MiB new", SHUTIL, OURS, 1, CLONING),
+    Target("32 MiB new", OURS, FLOOR, 1.2, NFS, below=True),
+    Target("32 MiB over", OURS, FLOOR, 1.2, NFS, below=True),
 )
 _BATCH_NS = 20e6
 _FEWEST, _MOST = 2, 500
