@@ -29,8 +29,8 @@ SIZES = (
 BIG = (16 * MIB - 1, 16 * MIB + 1)
 
 
-def emptying_stamps(_: ExitStack) -> None:
-    """Skips where opening an empty file to write it anew does not change its time: NFS."""
+def emptying_stamps() -> bool:
+    """Whether opening an empty file to write it anew changes its time here: not on NFS."""
     for turn in range(2):
         with open("probe", "wb"):
             pass
@@ -38,7 +38,12 @@ def emptying_stamps(_: ExitStack) -> None:
             os.utime("probe", (BEFORE, BEFORE))
     stamped = has_changed("probe", os.stat("probe"))
     os.unlink("probe")
-    if not stamped:
+    return stamped
+
+
+def needs_stamps(_: ExitStack) -> None:
+    """Skips where shutil would leave an empty file its time."""
+    if not emptying_stamps():
         pytest.skip("shutil does not change the time of a file that was and is empty here")
 
 
@@ -47,7 +52,7 @@ def data() -> list[Case]:
     cases = [
         Case(
             f"{size} {state}",
-            (*(() if size else (emptying_stamps,)), file("src", size), *before(size)),
+            (*(() if size else (needs_stamps,)), file("src", size), *before(size)),
         )
         for size in (*SIZES, *BIG)
         for state, before in STATES.items()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from contract import emptying_stamps
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from layout import file, hardlink, pattern, sparse, symlink
 from outcome import Case, Executor, outcome_in
@@ -17,6 +19,7 @@ from surroundings import umask
 import speedcopy
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from pathlib import Path
 
     from layout import Step
@@ -101,6 +104,12 @@ def executors(draw: st.DrawFn) -> Executor:
     return by_transfer
 
 
+def empty_files_are_stamped(_: ExitStack) -> None:
+    """Leaves out an empty src over an empty dst where shutil does not change the time of dst."""
+    if all(os.path.exists(name) and not os.path.getsize(name) for name in ("src", "dst")):
+        assume(emptying_stamps())
+
+
 @quickly
 @given(src=sources(), dst=destinations(), copy=executors(), follow=st.booleans(), data=st.data())
 def test_as_shutil(
@@ -113,7 +122,8 @@ def test_as_shutil(
 ) -> None:
     """Any src over any dst by any call, in twin folders, comes to the same."""
     around = partial(umask, data.draw(st.sampled_from([0, 0o22, 0o77])))
-    case = Case("drawn", (*src, *dst), follow_symlinks=follow, around=around)
+    steps = (*src, *dst, empty_files_are_stamped)
+    case = Case("drawn", steps, follow_symlinks=follow, around=around)
     assert outcome_in(folder, copy, case) == outcome_in(folder, STDLIB, case)
 
 

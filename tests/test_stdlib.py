@@ -40,7 +40,11 @@ try:
 except (ImportError, OSError):
     pass
 
-suite = unittest.defaultTestLoader.loadTestsFromName("test.test_shutil")
+try:
+    suite = unittest.defaultTestLoader.loadTestsFromName("test.test_shutil")
+except OSError as error:  # it makes files while it is imported, which NFS is slow to remove
+    json.dump(str(error), sys.__stdout__)
+    sys.exit()
 result = unittest.TextTestRunner(sys.stderr, resultclass=Result).run(suite)
 failed = [test.id() for test, _ in [*result.failures, *result.errors]]
 copier = shutil.copyfile.__module__
@@ -73,15 +77,18 @@ def finish(process: subprocess.Popen[str]) -> Results:
     """Waits for the results."""
     told, log = process.communicate(timeout=300)
     assert process.returncode == 0, log
-    return Results(*json.loads(told))
+    results = json.loads(told)
+    if isinstance(results, str):
+        pytest.skip(f"Python's own tests cannot be loaded here: {results}")
+    return Results(*results)
 
 
 def test_shutil(folder: Path) -> None:
     """No test fails under the patch that does not fail without it."""
     if not (importlib.util.find_spec("test") and importlib.util.find_spec("test.test_shutil")):
         pytest.skip("this Python has no tests of its own")
-    processes = [start(how, folder) for how in ("plain", "patched")]
-    plain, patched = (finish(process) for process in processes)
+    with start("plain", folder) as plainly, start("patched", folder) as patchedly:
+        plain, patched = finish(plainly), finish(patchedly)
     assert (plain.copier, patched.copier) == ("shutil", "speedcopy._copyfile")
     assert set(plain.passed) <= set(patched.passed)  # none is skipped either
     assert len(plain.passed) > 100
