@@ -372,6 +372,12 @@ int ftruncate(int fd, off_t size)
     return rule.action == FAIL ? fail(rule.code) : NEXT(ftruncate)(fd, size);
 }
 
+int sync_file_range(int fd, off64_t from, off64_t length, unsigned flags)
+{
+    struct rule rule = rule_for_fd("sync_file_range", fd);
+    return rule.action == FAIL ? fail(rule.code) : NEXT(sync_file_range)(fd, from, length, flags);
+}
+
 off_t lseek(int fd, off_t offset, int whence)
 {
     struct rule rule = rule_for_fd("lseek", fd);

@@ -92,11 +92,20 @@ def serve(call: str) -> Rule:
 
 def on_smb() -> tuple[Rule, ...]:
     """Both files look as if they lay on one SMB mount."""
+    return _on(SMB2_MAGIC)
+
+
+def on_disk() -> tuple[Rule, ...]:
+    """Both files look as if they lay on one disk, which does not clone."""
+    return (fail("FICLONE", errno.EOPNOTSUPP), *_on(EXT_MAGIC))
+
+
+def _on(kind: int) -> tuple[Rule, ...]:
     minor = next(_minors)
     return (
         Rule("fstat", "answer", minor),
         Rule("stat", "answer", minor),
-        Rule("fstatfs", "answer", SMB2_MAGIC),
+        Rule("fstatfs", "answer", kind),
     )
 
 

@@ -459,7 +459,7 @@ def test_name_that_becomes_src(worker: Worker, folder: Path) -> None:
     assert outcome.failure
     assert outcome.failure.kind == "SameFileError"
     assert "ftruncate" not in outcome.calls
-    assert files.src.read_bytes() == files.content
+    assert files.dst.read_bytes() == files.content  # CIFS: EINVAL by a name with no lease
     assert files.src.stat().st_mtime == 1
     assert files.dst.exists()
 
@@ -499,6 +499,42 @@ def test_kernel_release(folder: Path, release: str, expected: str) -> None:
     assert outcome.mechanism == expected
     assert outcome.declined == {FICLONE: "EOPNOTSUPP"}
     assert (COPY_FILE_RANGE in outcome.calls) == (expected == COPY_FILE_RANGE)
+
+
+def through_the_client() -> tuple[Rule, ...]:
+    """A share whose server does not copy."""
+    return (fail(COPYCHUNK, errno.EOPNOTSUPP), *on_smb())
+
+
+@pytest.mark.parametrize("length", ["new", "longer"])
+@pytest.mark.parametrize("code", ["EIO", "ENOSPC", "EPERM"])
+def test_lost_by_the_page_cache(worker: Worker, folder: Path, code: str, length: str) -> None:
+    """What did not arrive on a share fails the copy: another row would go on behind the gap."""
+    files = Files.make(folder, 6 * MIB, length)
+    lost = fail("sync_file_range", getattr(errno, code), skip=2, where="dst")
+    outcome = worker.copy(files.src, files.dst, lost, *through_the_client())
+    assert outcome.failure
+    assert outcome.failure.errno == getattr(errno, code)
+    assert outcome.failure.filename == str(files.src)
+    assert outcome.failure.filename2 == str(files.dst)
+    assert not {"read", "write"} & set(outcome.calls)
+    assert outcome.open_files == 0
+    assert files.src.read_bytes() == files.content
+    assert files.dst.exists() == (length != "new")
+    if files.dst.exists():
+        left = files.dst.read_bytes()
+        assert left == files.content[: len(left)]
+
+
+@pytest.mark.parametrize("code", ["ENOSYS", "EPERM", "ESPIPE"])
+def test_write_out_is_only_a_hint(worker: Worker, folder: Path, code: str) -> None:
+    """A system without sync_file_range is asked once."""
+    files = Files.make(folder, 6 * MIB)
+    refused = fail("sync_file_range", getattr(errno, code), where="dst")
+    outcome = worker.copy(files.src, files.dst, refused, *through_the_client())
+    files.assert_copied(outcome)
+    assert outcome.mechanism == SENDFILE
+    assert outcome.calls.count("sync_file_range") == 2  # src before copychunk, and dst
 
 
 class TestCopychunk:

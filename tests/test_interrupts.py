@@ -20,6 +20,7 @@ from interpose import (
     calls,
     fail,
     nothing,
+    on_disk,
     open_files,
     rules_for,
     serve,
@@ -62,8 +63,8 @@ def slow_disk(
     """A disk that is written to so fast, by ``mechanism``, after so many calls; clones nothing."""
     return (
         slow(MOVING[mechanism], bytes_per_second, where="dst", skip=cached),
-        fail(FICLONE, 95),
         *reaching(mechanism),
+        *on_disk(),
     )
 
 
@@ -179,7 +180,7 @@ def test_interrupted_call(
         (folder / "dst").write_bytes(old)
     number = 0 if call == FICLONE else round_
     mechanism = READ_WRITE if call in ("read", "write") else call
-    rules = (signalled(call, signal.SIGINT, skip=number), fail(FICLONE, 95), *reaching(mechanism))
+    rules = (signalled(call, signal.SIGINT, skip=number), *reaching(mechanism), *on_disk())
     stopped = worker.call(stopped_copy, src, dst, rules, False)  # noqa: FBT003
     assert stopped["kind"] == "KeyboardInterrupt"
     assert stopped["open"] == 0
@@ -219,8 +220,8 @@ def test_interrupted_open(
     src, dst = make(folder, size)
     if old is not None:
         (folder / "dst").write_bytes(old)
-    answer = serve(FICLONE) if cloning else fail(FICLONE, 95)
-    rules = (signalled("open", signal.SIGINT, skip=number, where=where), answer)
+    clone = (serve(FICLONE),) if cloning else ()
+    rules = (signalled("open", signal.SIGINT, skip=number, where=where), *clone, *on_disk())
     stopped = worker.call(stopped_copy, src, dst, rules, False)  # noqa: FBT003
     assert stopped["kind"] == "KeyboardInterrupt"
     assert stopped["open"] == 0
@@ -260,7 +261,7 @@ def test_progress(worker: Worker, folder: Path, mechanism: str) -> None:
 def test_short_copy(worker: Worker, folder: Path, rules: tuple[Rule, ...], size: int) -> None:
     """A copy that ends at once is told of once."""
     src, dst = make(folder, size)
-    told = worker.call(copy_telling, src, dst, (*rules, fail(FICLONE, 95)))
+    told = worker.call(copy_telling, src, dst, (*rules, *on_disk()))
     assert [told["calls"][-1][1:], told["returned"]] == [[size, size], dst]
     if told["took"] < TICK:
         assert len(told["calls"]) == 1
@@ -269,7 +270,7 @@ def test_short_copy(worker: Worker, folder: Path, rules: tuple[Rule, ...], size:
 def test_src_that_shrinks(worker: Worker, folder: Path) -> None:
     """The last call tells the size that dst has got, not the one that src once had."""
     src, dst = make(folder, 3 * MIB)
-    rules = (nothing("read", skip=1), fail(FICLONE, 95), *reaching(READ_WRITE))
+    rules = (nothing("read", skip=1), *reaching(READ_WRITE), *on_disk())
     told = worker.call(copy_telling, src, dst, rules)
     assert told["calls"][-1][1:] == [MIB, MIB]
     assert os.stat(dst).st_size == MIB
@@ -382,7 +383,7 @@ def test_raising_in_threads(worker: Worker, folder: Path) -> None:
 def test_other_threads_run(worker: Worker, folder: Path) -> None:
     """Copies do not wait for each other, nor does Python for them."""
     src, _dst = make(folder, MIB)
-    slowly = (slow(COPY_FILE_RANGE, 2 * MIB), fail(FICLONE, 95))
+    slowly = (slow(COPY_FILE_RANGE, 2 * MIB), *on_disk())
     ended = worker.call(copy_in_threads, src, str(folder), slowly)
     assert ended["took"] < 1.5  # eight times half a second, one after the other: 4 s
     assert ended["steps"] > 10

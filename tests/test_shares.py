@@ -248,6 +248,23 @@ def test_chunks(near: int, share: Share) -> None:
         assert_large(share.disk / dst, size)
 
 
+@on(*SMB, *NFS)
+def test_close_has_little_to_wait_for(share: Share) -> None:
+    """What this machine's cache holds back is two rounds at most: nothing interrupts close."""
+    size, two_rounds = 64 * MIB, 32 * MIB
+    held_back = []
+
+    def progress(copied: int, _total: int) -> None:
+        held_back.append(copied - (share.disk / "dst").stat().st_size)
+
+    content = noise(size)
+    with fresh("XFS") as local:
+        (local / "src").write_bytes(content)
+        speedcopy.copyfile(local / "src", share / "dst", progress=progress)
+    assert max(held_back) <= two_rounds
+    assert share.stored() == content
+
+
 @on("XFS", "SMB_XFS", "NFS42")
 def test_4_gib(share: Share) -> None:
     """No length is cut to 32 bits."""

@@ -42,33 +42,21 @@ static uint32_t file_system(int fd)
     return fstatfs(fd, &fs) == 0 ? (uint32_t)fs.f_type : 0;
 }
 
-/*
- * Is src on an SMB share? Disks have a device number with a major, shares do not; what has none is
- * asked for its type once a thread and device, as statfs is a request. dst is not looked at: its
- * own file system says ENOTTY, and a look after FICLONE would be three requests, since the CIFS
- * client forgets what it knew of dst even when it declines.
- */
-static int src_is_on_smb(const sc_job *job)
+/* Asked once a thread and device, as it is a request on a share. */
+static uint32_t remembered_file_system(int fd, dev_t dev)
 {
     static _Thread_local dev_t known_dev;
     static _Thread_local uint32_t known_type;
-    dev_t dev = job->src_st.st_dev;
-    if (major(dev) != 0)
-        return 0;
     if (dev != known_dev) {
-        known_type = file_system(job->src_fd);
+        known_type = file_system(fd);
         known_dev = dev;
     }
-    return known_type == CIFS_MAGIC || known_type == SMB2_MAGIC || known_type == SMB_MAGIC;
+    return known_type;
 }
 
-/*
- * Elsewhere a look for holes is requests (SMB, NFS, FUSE), or has lied: OpenZFS took data for
- * a hole while it was still in memory (openzfs/zfs#15526).
- */
-int sc_holes_known(int fd)
+static int is_local(uint32_t type)
 {
-    switch (file_system(fd)) {
+    switch (type) {
     case BTRFS_MAGIC:
     case EXT_MAGIC:
     case F2FS_MAGIC:
@@ -79,6 +67,52 @@ int sc_holes_known(int fd)
     default:
         return 0;
     }
+}
+
+/*
+ * Is src on an SMB share? Disks have a device number with a major, shares do not; what has none is
+ * asked for its type. dst is not looked at: its own file system says ENOTTY, and a look after
+ * FICLONE would be three requests, since the CIFS client forgets what it knew of dst even when it
+ * declines.
+ */
+static int src_is_on_smb(const sc_job *job)
+{
+    if (major(job->src_st.st_dev) != 0)
+        return 0;
+    uint32_t type = remembered_file_system(job->src_fd, job->src_st.st_dev);
+    return type == CIFS_MAGIC || type == SMB2_MAGIC || type == SMB_MAGIC;
+}
+
+/*
+ * The close of a file on a share (CIFS, NFS, FUSE) waits until all of it is written, and nothing
+ * interrupts that. A page cache takes a gigabyte at once, which was 16 s of waiting after Ctrl-C.
+ * An error of waiting has been told with that, and close may not tell it again.
+ */
+int sc_write_out(sc_job *job)
+{
+    int64_t before = job->arrived, here = job->sent;
+    if (before < 0)
+        return 0;
+    job->arrived = -1;
+    if (!S_ISREG(job->dst_st.st_mode) || major(job->dst_st.st_dev) != 0 ||
+        is_local(remembered_file_system(job->dst_fd, job->dst_st.st_dev)) ||
+        sync_file_range(job->dst_fd, here, job->copied - here, SYNC_FILE_RANGE_WRITE) < 0)
+        return 0;
+    if (here > before &&
+        sync_file_range(job->dst_fd, before, here - before, SYNC_FILE_RANGE_WAIT_BEFORE) < 0)
+        return -errno;
+    job->arrived = here;
+    job->sent = job->copied;
+    return 0;
+}
+
+/*
+ * Elsewhere a look for holes is requests (SMB, NFS, FUSE), or has lied: OpenZFS took data for
+ * a hole while it was still in memory (openzfs/zfs#15526).
+ */
+int sc_holes_known(int fd)
+{
+    return is_local(file_system(fd));
 }
 
 /*

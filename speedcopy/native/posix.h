@@ -20,10 +20,13 @@ typedef struct {
     int64_t dst_size;  /* bytes dst may hold now, by what was done to it */
     int64_t data_end;  /* where the data around `copied` ends, if holes are looked for */
     int64_t next_tick; /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
+    int64_t sent;      /* where writing dst out from the page cache has begun */
+    int64_t arrived;   /* and where it has ended; -1 if nobody has to wait for that */
     int flags;
     int created;   /* dst did not exist */
     int touched;   /* dst has been written to or cut */
     int cancelled; /* sc_tick said stop */
+    int lost;      /* dst lacks some of what was copied, which no other row brings back */
     int holes;     /* holes are looked for */
     void *progress;
     char *buffer;
@@ -55,6 +58,12 @@ extern const sc_mechanism sc_mechanisms[];
 
 /* Can SEEK_HOLE be asked of this file for less than a round trip, and be believed? */
 int sc_holes_known(int fd);
+
+/*
+ * After a round: starts writing it out, if the close of dst would wait for that, and waits for the
+ * round before. 0, or -errno of what did not arrive.
+ */
+int sc_write_out(sc_job *job);
 
 /* rounds.c and read_write.c: predicates, the row that every platform ends with, what rows need. */
 int sc_declines_always(int code);

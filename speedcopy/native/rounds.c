@@ -183,6 +183,11 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
 
         if (!started)
             started = start_clock(job);
+        int written = sc_write_out(job);
+        if (written < 0) {
+            job->lost = 1;
+            return written;
+        }
         int64_t now = nanoseconds();
         round = next_round(round, now - started, moved == length);
         started = now;
@@ -253,7 +258,7 @@ int sc_run_table(sc_job *job)
             return 0;
         }
         job->report->declined[row - sc_mechanisms] = (int32_t)-result;
-        if (job->cancelled || !row->declines((int)-result))
+        if (job->cancelled || job->lost || !row->declines((int)-result))
             return (int)result;
     }
     return -EOPNOTSUPP;
