@@ -42,12 +42,20 @@ def attempt(what: str, call: Callable[[], object]) -> None:
         pytest.skip(f"no {what} here: {error!r}")
 
 
+def make_listed(name: str) -> None:
+    """Makes an empty file, unless the file system lists it by a name that it then does not know."""
+    open(name, "wb").close()
+    if name not in os.listdir("."):
+        os.unlink(name)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+
+
 def file(name: str, size: int = 9, mode: Optional[int] = None) -> Step:
     """A regular file of :func:`pattern` by its name."""
 
     def step(_: ExitStack) -> None:
         if "\udcff" in name:
-            attempt("undecodable names", lambda: open(name, "wb").close())
+            attempt("undecodable names", lambda: make_listed(name))
         with open(name, "wb") as new:
             new.write(pattern(size, name))
         if mode is not None:
