@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 
 #: linux/magic.h
 EXT_MAGIC = 0xEF53
+NFS_MAGIC = 0x6969
 SMB2_MAGIC = 0xFE534D42
 
 #: Device numbers that no mount has; each copy takes a new one, as they are remembered.
@@ -93,6 +94,11 @@ def serve(call: str) -> Rule:
 def on_smb() -> tuple[Rule, ...]:
     """Both files look as if they lay on one SMB mount."""
     return _on(SMB2_MAGIC)
+
+
+def on_nfs() -> tuple[Rule, ...]:
+    """Both files look as if they lay on one share, which does not clone."""
+    return (fail("FICLONE", errno.EOPNOTSUPP), *_on(NFS_MAGIC))
 
 
 def on_disk() -> tuple[Rule, ...]:

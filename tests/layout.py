@@ -16,6 +16,7 @@ import subprocess
 from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
+from surroundings import unprivileged
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -213,3 +214,6 @@ def open_to_all(_: ExitStack) -> None:
     os.chmod(".", 0o777)
     if os.name != "nt" and os.stat(".").st_mode & 0o777 != 0o777:
         pytest.skip("no modes here")
+    with unprivileged():  # on SMB 1, opening by a user whom the server does not know is refused
+        attempt("files of another user", lambda: open("probe", "wb").close())
+    os.unlink("probe")

@@ -21,6 +21,7 @@ from interpose import (
     fail,
     nothing,
     on_disk,
+    on_nfs,
     open_files,
     rules_for,
     serve,
@@ -60,11 +61,15 @@ def worker() -> Iterator[Worker]:
 def slow_disk(
     bytes_per_second: int, mechanism: str = COPY_FILE_RANGE, cached: int = 0
 ) -> tuple[Rule, ...]:
-    """A disk that is written to so fast, by ``mechanism``, after so many calls; clones nothing."""
+    """What is written to so fast, by ``mechanism``, after so many calls; clones nothing.
+
+    As on NFS: the target may be a share, where a copy that took it for a disk would leave all that
+    it has written to close.
+    """
     return (
         slow(MOVING[mechanism], bytes_per_second, where="dst", skip=cached),
         *reaching(mechanism),
-        *on_disk(),
+        *on_nfs(),
     )
 
 
