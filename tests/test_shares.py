@@ -258,7 +258,7 @@ def test_close_has_little_to_wait_for(share: Share) -> None:
         held_back.append(copied - (share.disk / "dst").stat().st_size)
 
     content = noise(size)
-    with fresh("XFS") as local:
+    with fresh("TMPFS") as local:
         (local / "src").write_bytes(content)
         speedcopy.copyfile(local / "src", share / "dst", progress=progress)
     assert max(held_back) <= two_rounds
