@@ -526,6 +526,17 @@ def test_lost_by_the_page_cache(worker: Worker, folder: Path, code: str, length:
         assert left == files.content[: len(left)]
 
 
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("mechanism", MOVING)
+def test_disk_is_left_its_cache(worker: Worker, folder: Path, mechanism: str, length: str) -> None:
+    """What is not a share writes out when it likes, and close does not wait for it."""
+    files = Files.make(folder, 6 * MIB, length)
+    outcome = worker.copy(files.src, files.dst, *reaching(mechanism))
+    files.assert_copied(outcome)
+    assert outcome.mechanism == mechanism
+    assert "sync_file_range" not in outcome.calls
+
+
 @pytest.mark.parametrize("code", ["ENOSYS", "EPERM", "ESPIPE"])
 def test_write_out_is_only_a_hint(worker: Worker, folder: Path, code: str) -> None:
     """A system without sync_file_range is asked once."""

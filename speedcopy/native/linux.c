@@ -94,7 +94,7 @@ int sc_write_out(sc_job *job)
     if (before < 0)
         return 0;
     job->arrived = -1;
-    if (!S_ISREG(job->dst_st.st_mode) || major(job->dst_st.st_dev) != 0 ||
+    if (!S_ISREG(job->dst_st.st_mode) || !job->dst_st.st_dev || major(job->dst_st.st_dev) != 0 ||
         is_local(remembered_file_system(job->dst_fd, job->dst_st.st_dev)) ||
         sync_file_range(job->dst_fd, here, job->copied - here, SYNC_FILE_RANGE_WRITE) < 0)
         return 0;

@@ -14,14 +14,14 @@ typedef struct {
     int src_fd;
     int dst_fd;
     struct stat src_st;
-    struct stat dst_st;
-    int64_t size;      /* bytes of src when it was opened; 0 also for pseudo files */
-    int64_t copied;    /* bytes */
-    int64_t dst_size;  /* bytes dst may hold now, by what was done to it */
-    int64_t data_end;  /* where the data around `copied` ends, if holes are looked for */
-    int64_t next_tick; /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
-    int64_t sent;      /* where writing dst out from the page cache has begun */
-    int64_t arrived;   /* and where it has ended; -1 if nobody has to wait for that */
+    struct stat dst_st; /* of a new file only the type, and before the first of rounds the device */
+    int64_t size;       /* bytes of src when it was opened; 0 also for pseudo files */
+    int64_t copied;     /* bytes */
+    int64_t dst_size;   /* bytes dst may hold now, by what was done to it */
+    int64_t data_end;   /* where the data around `copied` ends, if holes are looked for */
+    int64_t next_tick;  /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
+    int64_t sent;       /* where writing dst out from the page cache has begun */
+    int64_t arrived;    /* and where it has ended; -1 if nobody has to wait for that */
     int flags;
     int created;   /* dst did not exist */
     int touched;   /* dst has been written to or cut */

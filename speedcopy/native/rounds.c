@@ -129,8 +129,10 @@ static int prepare(sc_job *job, const sc_mechanism *mechanism)
     if (!(mechanism->traits & SC_WHOLE_FILE)) {
         if (job->size > FIRST_ROUND) {
             fits = job->size - 1;
-            if (fstat(job->dst_fd, &now) == 0)
+            if (fstat(job->dst_fd, &now) == 0) {
                 job->dst_size = now.st_size;
+                job->dst_st.st_dev = now.st_dev;
+            }
         }
         job->holes = job->flags & SC_KEEP_HOLES && job->src_st.st_blocks < job->size / 512 &&
                      sc_holes_known(job->src_fd);
