@@ -21,7 +21,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 from bench import measure, report
-from bench.copiers import Copier, ours, standard_library
+from bench.copiers import Copier, fetched, ours, standard_library
 from bench.environment import FileSystem, from_mount_command, from_mountinfo
 from bench.errors import BenchmarkError, UnusableError, WrongCopyError, exit_code
 from bench.progress import Progress
@@ -189,17 +189,25 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.iterdir())
 
 
-@pytest.mark.parametrize("fetched", [False, True], ids=["by version", "wheel"])
+@pytest.mark.parametrize("by_wheel", [False, True], ids=["by version", "wheel"])
 def test_against_a_release(
-    environ: dict[str, str], target: Path, temporary: Path, wheel: Path, fetched: bool
+    environ: dict[str, str], target: Path, temporary: Path, wheel: Path, by_wheel: bool
 ) -> None:
     """Fetched with pip, or already, and loaded beside ours."""
-    named = str(wheel) if fetched else "speedcopy==2.2.1"
+    named = str(wheel) if by_wheel else "speedcopy==2.2.1"
     done = run(environ, target, *QUICK, "--against", named)
     assert (done.returncode, done.stderr) == (0, "")
     assert cells(done.stdout)[0][-1] == "vs speedcopy==2.2.1"
     assert not list(temporary.glob(PREFIX + "*"))
     assert wheel.exists()
+
+
+@pytest.mark.usefixtures("wheel")
+def test_releases_are_kept_apart(tmp_path: Path) -> None:
+    """What is fetched is the release that was asked for, whichever was fetched before."""
+    for version in ("2.2.1", "2.2.0", "2.2.1"):
+        wheel = fetched(f"speedcopy=={version}", tmp_path)
+        assert wheel.name.startswith(f"speedcopy-{version}-")
 
 
 @pytest.mark.parametrize(

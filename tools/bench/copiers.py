@@ -58,8 +58,8 @@ def ours() -> Ours:
 
 def is_peer(name: str) -> bool:
     """Whether :func:`peer` knows ``name``."""
-    return name in {"cp", "reflink-copy"} or any(
-        form.fullmatch(name) is not None for form in (_RELEASE, _WHEEL)
+    return name in {"cp", "reflink-copy"} or bool(
+        _RELEASE.fullmatch(name) or _WHEEL.fullmatch(name)
     )
 
 
@@ -78,7 +78,7 @@ def peer(name: str, folder: Path) -> Copier:
     wheel = _WHEEL.fullmatch(name)
     if wheel:
         return _release(f"speedcopy=={wheel[1]}", Path(name), folder)
-    return _release(name, _fetched(name, folder), folder)
+    return _release(name, fetched(name, folder), folder)
 
 
 def _cp() -> Copier:
@@ -100,10 +100,11 @@ def _reflink_copy() -> Copier:
     return Copier("reflink-copy", require("reflink_copy", "reflink-copy").reflink_or_copy)
 
 
-def _fetched(requirement: str, folder: Path) -> Path:
-    """Have pip download a release; the wheel."""
+def fetched(requirement: str, folder: Path) -> Path:
+    """Have pip download a release, into a folder without others; the wheel."""
+    wheels = folder / "wheels" / requirement
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    options = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
+    options = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(wheels)]
     ended = subprocess.run(
         [*pip, *options, requirement],
         stdin=subprocess.DEVNULL,
@@ -113,7 +114,7 @@ def _fetched(requirement: str, folder: Path) -> Path:
     if ended.returncode:
         text = f"{requirement} cannot be fetched with pip: {_last_line(ended.stderr)}"
         raise BenchmarkError(text)
-    return next(folder.glob("speedcopy-*.whl"))
+    return next(wheels.glob("speedcopy-*.whl"))
 
 
 def _release(requirement: str, wheel: Path, folder: Path) -> Copier:
