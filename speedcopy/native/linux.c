@@ -83,10 +83,17 @@ static int src_is_on_smb(const sc_job *job)
     return type == CIFS_MAGIC || type == SMB2_MAGIC || type == SMB_MAGIC;
 }
 
+/* The close of a file on a share (CIFS, NFS, FUSE) waits until all of it is written. */
+static int close_waits(const sc_job *job)
+{
+    dev_t dev = job->dst_st.st_dev;
+    return S_ISREG(job->dst_st.st_mode) && dev && major(dev) == 0 &&
+           !is_local(remembered_file_system(job->dst_fd, dev));
+}
+
 /*
- * The close of a file on a share (CIFS, NFS, FUSE) waits until all of it is written, and nothing
- * interrupts that. A page cache takes a gigabyte at once, which was 16 s of waiting after Ctrl-C.
- * An error of waiting has been told with that, and close may not tell it again.
+ * Nothing interrupts that wait, and a page cache takes a gigabyte at once. An error of waiting has
+ * been told with that, and close may not tell it again.
  */
 int sc_write_out(sc_job *job)
 {
@@ -94,8 +101,7 @@ int sc_write_out(sc_job *job)
     if (before < 0)
         return 0;
     job->arrived = -1;
-    if (!S_ISREG(job->dst_st.st_mode) || !job->dst_st.st_dev || major(job->dst_st.st_dev) != 0 ||
-        is_local(remembered_file_system(job->dst_fd, job->dst_st.st_dev)) ||
+    if (!close_waits(job) ||
         sync_file_range(job->dst_fd, here, job->copied - here, SYNC_FILE_RANGE_WRITE) < 0)
         return 0;
     if (here > before &&
