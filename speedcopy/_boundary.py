@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
 from speedcopy import _errors, _report
 from speedcopy._native import ffi, lib
@@ -26,8 +25,9 @@ NEVER = lib.SC_REFLINK_NEVER
 KEEP_HOLES = lib.SC_KEEP_HOLES
 NULL = ffi.NULL
 
-#: The whole copy, bound once: a look-up less per copy.
+#: Bound once: a look-up less per copy.
 sc_copy = lib.sc_copy
+_STOPPED = -(lib.SC_STOPPED | lib.SC_AT_BOTH)
 
 
 def load(library: str) -> None:
@@ -56,55 +56,74 @@ MECHANISMS = tuple(
 )
 
 
-class _Stopped(threading.local):
-    """The exception that stopped this thread's copy, until the copy has been cleaned up after."""
+class _Caller:
+    """Who waits for one copy: the callback, and what it or a signal handler raised."""
 
-    exception: Optional[BaseException] = None
+    __slots__ = ("progress", "raised")
+
+    def __init__(self, progress: Optional[Progress]) -> None:
+        self.progress = progress
+        self.raised: Optional[BaseException] = None
 
 
-_stopped = _Stopped()
-
-
-def _keep(
-    _kind: type[BaseException], exception: Optional[BaseException], _tb: Optional[TracebackType]
-) -> None:
-    _stopped.exception = exception
+def _keep(_kind: type[BaseException], exception: BaseException, tick: TracebackType) -> None:
+    ffi.from_handle(tick.tb_frame.f_locals["caller"]).raised = exception
 
 
 @ffi.def_extern(error=1, onerror=_keep)
-def sc_tick(progress: CData, copied: int, total: int) -> int:
+def sc_tick(caller: CData, copied: int, total: int) -> int:
     """Calls ``progress``; that Python code runs at all lets pending signal handlers run."""
-    if progress != ffi.NULL:
-        ffi.from_handle(progress)(copied, total)
+    progress = ffi.from_handle(caller).progress
+    if progress is not None and total >= 0:
+        progress(copied, total)
     return 0
 
 
 def new_report() -> Report:
-    """A report for :data:`sc_copy` to fill in."""
+    """A report for :func:`copy` to fill in."""
     report: Report = ffi.new("sc_report *")
     return report
 
 
-def handle_of(progress: Progress) -> CData:
-    """What sc_copy hands on to :func:`sc_tick`; to be kept until it has returned."""
-    return ffi.new_handle(progress)
+def copy(
+    src: Union[str, bytes],
+    dst: Union[str, bytes],
+    flags: int,
+    progress: Optional[Progress],
+    report: Optional[Report],
+) -> int:
+    """Makes one copy; returns what ``sc_copy`` returned.
+
+    Raises what ``progress`` or a signal handler raised and so stopped it.
+    """
+    caller = _Caller(progress)
+    handle = ffi.new_handle(caller)
+    if progress is not None:
+        flags |= lib.SC_TELL_END
+    try:
+        result = sc_copy(src, dst, flags, handle, report or NULL)
+        if result == _STOPPED:
+            # Nothing was kept if a signal interrupted the keeping: cffi has printed what was lost.
+            raise caller.raised or KeyboardInterrupt
+    except BaseException as error:
+        if caller.raised not in (None, error):
+            error.__context__ = caller.raised  # a second signal, while C cleaned up after the first
+        raise
+    finally:
+        caller.raised = None  # its traceback leads back here: a cycle
+    return result
 
 
-def fail(result: int, src: Path, dst: Path) -> int:
-    """Raises what ``progress`` or a signal handler raised, or the error that ``result`` means.
+def fail(result: int, src: Path, dst: Path, flags: int, report: Optional[Report]) -> int:
+    """Raises the error that ``result`` of :func:`copy` means.
 
     Returns only if the native layer leaves the copy to the standard library: the code of the
     reason, or 0.
     """
-    stopped, _stopped.exception = _stopped.exception, None
-    if stopped is not None:
-        try:
-            raise stopped
-        finally:
-            del stopped
-    if not -result & lib.SC_LEAVE_IT:
-        _errors.raise_for(result, src, dst)
-    return -result & ~lib.SC_LEAVE_IT
+    if -result & lib.SC_LEAVE_IT:
+        return -result & ~lib.SC_LEAVE_IT
+    refusals = report.declined if report and flags & ALWAYS else ()
+    _errors.raise_for(result, src, dst, next(filter(None, refusals), 0))
 
 
 def mechanism(report: Report) -> str:

@@ -147,10 +147,9 @@ def _copy_natively(
         msg = f"progress must be callable, not {type(progress).__name__}"
         raise TypeError(msg)
     sys.audit("shutil.copyfile", src, dst)
-    handle = _native.NULL if progress is None else _native.handle_of(progress)
-    result = _native.sc_copy(src_path, dst_path, flags, handle, report or _native.NULL)
+    result = _native.copy(src_path, dst_path, flags, progress, report)
     if result:
-        code = _native.fail(result, src, dst)
+        code = _native.fail(result, src, dst, flags, report)
         copied = _plain.copy(src, dst, progress, code)
         if report is not None:
             report.copied = copied

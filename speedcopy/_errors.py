@@ -27,11 +27,12 @@ _PLACE = lib.SC_AT_BOTH
 _CODE = lib.SC_AT_SRC - 1
 
 
-def raise_for(result: int, src: Path, dst: Path) -> NoReturn:
+def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
     """Raises what a failed copy comes to.
 
     ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
-    them. Raises SameFileError, SpecialFileError or the subclass of OSError that belongs to the
+    them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
+    becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError that belongs to the
     errno. As in the standard library, an error of opening carries the one name that it is
     about, any other error both.
     """
@@ -45,7 +46,7 @@ def raise_for(result: int, src: Path, dst: Path) -> NoReturn:
             _SPECIAL[code] % (name.path if isinstance(name, os.DirEntry) else name)
         )
     if place == lib.SC_AT_BOTH:
-        raise both(code, src, dst)
+        raise both(code, src, dst) from both(refusal, src, dst) if refusal else None
     error = _error(code, os.fspath(name))
     if isinstance(error, IsADirectoryError) and name is dst and not os.path.exists(dst):
         # a missing directory with a slash behind it: python/cpython#87385

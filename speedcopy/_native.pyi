@@ -29,6 +29,7 @@ class _Lib(Protocol):
     SC_REFLINK_ALWAYS: int
     SC_REFLINK_NEVER: int
     SC_KEEP_HOLES: int
+    SC_TELL_END: int
     SC_AT_SRC: int
     SC_AT_DST: int
     SC_AT_BOTH: int
@@ -37,6 +38,7 @@ class _Lib(Protocol):
     SC_NAMED_PIPE: int
     SC_CHARACTER_DEVICE: int
     SC_NO_DATA: int
+    SC_STOPPED: int
     SC_MAX_MECHANISMS: int
     FICLONE: int
     CIFS_IOC_COPYCHUNK_FILE: int
@@ -49,7 +51,7 @@ class _Lib(Protocol):
         src: str | bytes,
         dst: str | bytes,
         flags: int,
-        progress: CData,
+        caller: CData,
         report: Report | CData,
     ) -> int: ...
     def sc_mechanism_name(self, row: int) -> CData: ...

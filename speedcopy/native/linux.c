@@ -149,7 +149,7 @@ static int64_t ficlone(sc_job *job, int64_t length)
 
 static int is_one_request(const sc_job *job)
 {
-    return job->size <= LONGEST_REQUEST && !job->progress && src_is_on_smb(job);
+    return job->size <= LONGEST_REQUEST && !(job->flags & SC_TELL_END) && src_is_on_smb(job);
 }
 
 /*

@@ -116,7 +116,7 @@ static int open_dst(sc_job *job)
     if (!job->cancelled)
         job->dst_fd = open_existing(job);
     if (job->dst_fd < 0) {
-        int refused = job->cancelled ? sc_failure(EINTR, SC_AT_DST) : guard_dst(job);
+        int refused = job->cancelled ? sc_failure(SC_STOPPED, SC_AT_DST) : guard_dst(job);
         if (refused)
             return refused;
         job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT);

@@ -49,7 +49,7 @@ static int finish(sc_job *job)
     if (S_ISREG(job->dst_st.st_mode) && (job->dst_size != job->copied || !stamped))
         result = sc_cut(job, job->copied);
     if (result == 0 && sc_final_tick(job))
-        result = -ECANCELED;
+        result = -SC_STOPPED;
     return result;
 }
 
@@ -97,12 +97,14 @@ static int run(sc_job *job)
         if (code < 0)
             result = sc_failure(-code, SC_AT_BOTH);
     }
+    if (job->cancelled)
+        result = sc_failure(SC_STOPPED, SC_AT_BOTH);
     if (result < 0)
         undo(job);
     return result;
 }
 
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, sc_report *report)
+int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report)
 {
     sc_report unread;
     sc_job job = {.src = src,
@@ -110,7 +112,7 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, s
                   .src_fd = -1,
                   .dst_fd = -1,
                   .flags = flags,
-                  .progress = progress,
+                  .caller = caller,
                   .report = report ? report : &unread};
     *job.report = (sc_report){.mechanism = -1, .offloaded = -1};
     int result = run(&job);

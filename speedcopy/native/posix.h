@@ -28,7 +28,7 @@ typedef struct {
     int cancelled; /* sc_tick said stop */
     int lost;      /* dst lacks some of what was copied, which no other row brings back */
     int holes;     /* holes are looked for */
-    void *progress;
+    void *caller;
     char *buffer;
     size_t buffer_size;
     sc_report *report;

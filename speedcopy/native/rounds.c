@@ -57,23 +57,21 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000 * MILLISECOND + now.tv_nsec;
 }
 
-static int tick(sc_job *job, void *progress)
+static int tick(sc_job *job, int64_t total)
 {
-    int64_t total = job->size > job->copied ? job->size : job->copied;
-    if (sc_tick(progress, job->copied, total))
+    if (sc_tick(job->caller, job->copied, total))
         job->cancelled = 1;
     return job->cancelled;
 }
 
 int sc_interrupted(sc_job *job)
 {
-    return tick(job, NULL);
+    return tick(job, -1);
 }
 
 int sc_final_tick(sc_job *job)
 {
-    job->size = job->copied;
-    return job->progress ? tick(job, job->progress) : 0;
+    return job->flags & SC_TELL_END ? tick(job, job->copied) : 0;
 }
 
 int sc_cut(sc_job *job, int64_t size)
@@ -195,8 +193,8 @@ static int64_t in_rounds(sc_job *job, const sc_mechanism *mechanism)
         started = now;
         if (now >= job->next_tick) {
             job->next_tick = now + TICK;
-            if (tick(job, job->progress))
-                return -ECANCELED;
+            if (tick(job, job->size > job->copied ? job->size : job->copied))
+                return -SC_STOPPED;
         }
     }
     return 0;
@@ -260,7 +258,9 @@ int sc_run_table(sc_job *job)
             return 0;
         }
         job->report->declined[row - sc_mechanisms] = (int32_t)-result;
-        if (job->cancelled || job->lost || !row->declines((int)-result))
+        if (job->cancelled)
+            return -SC_STOPPED;
+        if (job->lost || !row->declines((int)-result))
             return (int)result;
     }
     return -EOPNOTSUPP;

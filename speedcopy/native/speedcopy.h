@@ -26,7 +26,8 @@ typedef SC_CHAR sc_char;
 enum sc_flag {
     SC_REFLINK_ALWAYS = 1, /* a clone or nothing: EOPNOTSUPP where no clone is possible */
     SC_REFLINK_NEVER = 2,  /* nothing that may share extents, not even by the server's choice */
-    SC_KEEP_HOLES = 4      /* look for holes in src and leave them out */
+    SC_KEEP_HOLES = 4,     /* dst may have holes, and so may a clone; else every byte is written */
+    SC_TELL_END = 8        /* there is a callback that wants to hear of the end, too */
 };
 
 /* Which name an error belongs to. */
@@ -42,7 +43,8 @@ enum sc_code {
     SC_SAME_FILE = 0x7001,
     SC_NAMED_PIPE = 0x7002,
     SC_CHARACTER_DEVICE = 0x7003, /* as src; reading one may never end */
-    SC_NO_DATA = 0x7004           /* in `declined`: the call succeeded and moved nothing */
+    SC_NO_DATA = 0x7004,          /* in `declined`: the call succeeded and moved nothing */
+    SC_STOPPED = 0x7005           /* sc_tick said stop */
 };
 
 enum sc_limit { SC_MAX_MECHANISMS = 8 };
@@ -56,10 +58,10 @@ typedef struct {
 } sc_report;
 
 /*
- * Copies the data of src to dst; both end with a NUL. `progress` is handed on to sc_tick and
- * may be NULL, and so may `report`. Runs without Python's lock.
+ * Copies the data of src to dst; both end with a NUL. `caller` is handed on to sc_tick, `report`
+ * may be NULL. Runs without Python's lock.
  */
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, sc_report *report);
+int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report);
 
 /* The name of a row of the table, NULL past its end. */
 const char *sc_mechanism_name(int row);
@@ -68,9 +70,10 @@ const char *sc_mechanism_name(int row);
 #define SC_PYTHON extern
 
 /*
- * Called during long copies, at most every 50 ms, and where `progress` is not NULL once more
- * at the end with copied == total. Bytes. Not 0: stop, the copy fails with ECANCELED.
+ * Called during long copies, at most every 50 ms, with SC_TELL_END once more at the end with
+ * copied == total, and with a total of -1 where only signal handlers have to run. Bytes. Not 0:
+ * stop, the copy fails with SC_STOPPED.
  */
-SC_PYTHON int sc_tick(void *progress, int64_t copied, int64_t total);
+SC_PYTHON int sc_tick(void *caller, int64_t copied, int64_t total);
 
 #endif

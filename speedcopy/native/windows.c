@@ -36,7 +36,8 @@ typedef struct {
     int created;         /* dst did not exist */
     int touched;         /* CopyFile2 has begun to write */
     int cancelled;       /* sc_tick said stop */
-    void *progress;
+    int tells_end;       /* SC_TELL_END */
+    void *caller;
     sc_report *report;
 } sc_job;
 
@@ -120,7 +121,7 @@ static int __stdcall on_message(const sc_copyfile2_message *message, void *conte
         job->total = (int64_t)message->total;
     }
     if (!job->cancelled && GetTickCount64() >= job->next_tick) {
-        job->cancelled = sc_tick(job->total ? job->progress : NULL, job->copied, job->total);
+        job->cancelled = sc_tick(job->caller, job->copied, job->total ? job->total : -1);
         job->next_tick = GetTickCount64() + TICK;
     }
     return !job->cancelled ? SC_CONTINUE : job->created ? SC_CANCEL : SC_STOP;
@@ -167,9 +168,9 @@ static int finish(sc_job *job, int wants_size)
     LARGE_INTEGER size;
     if (settle(job) && wants_size && GetFileSizeEx(job->dst_handle, &size))
         job->copied = size.QuadPart;
-    if (job->progress)
-        job->cancelled = sc_tick(job->progress, job->copied, job->copied);
-    return job->cancelled ? failure(ERROR_REQUEST_ABORTED, SC_AT_BOTH) : 0;
+    if (job->tells_end)
+        job->cancelled = sc_tick(job->caller, job->copied, job->copied);
+    return job->cancelled ? failure(SC_STOPPED, SC_AT_BOTH) : 0;
 }
 
 /*
@@ -214,7 +215,7 @@ static int run(sc_job *job, int wants_size)
     job->next_tick = GetTickCount64() + TICK;
     HRESULT copied = sc_copyfile2(job->src, job->dst, on_message, job);
     if (job->cancelled)
-        result = failure(ERROR_REQUEST_ABORTED, SC_AT_BOTH);
+        result = failure(SC_STOPPED, SC_AT_BOTH);
     else
         result = FAILED(copied) ? refused(job, copied) : finish(job, wants_size);
     if (result == 0)
@@ -224,14 +225,15 @@ static int run(sc_job *job, int wants_size)
     return result;
 }
 
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, sc_report *report)
+int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report)
 {
     sc_report unread;
     sc_char *memory[2] = {NULL, NULL};
     sc_job job = {0};
     int result;
     job.dst_handle = INVALID_HANDLE_VALUE;
-    job.progress = progress;
+    job.caller = caller;
+    job.tells_end = flags & SC_TELL_END;
     job.report = report ? report : &unread;
     memset(job.report, 0, sizeof *job.report);
     job.report->mechanism = job.report->offloaded = -1;
@@ -242,7 +244,7 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *progress, s
     else if (flags & SC_REFLINK_NEVER || !job.src || !job.dst)
         result = leave_it(&job, 0);
     else
-        result = run(&job, report || progress);
+        result = run(&job, report || job.tells_end);
     job.report->copied = job.copied;
     close_file(job.dst_handle);
     free(memory[0]);
