@@ -31,7 +31,7 @@ class Platform(NamedTuple):
     macros: tuple[tuple[str, Optional[str]], ...]
 
 
-_POSIX = ("posix.c", "open.c", "rounds.c", "read_write.c")
+_POSIX = ("posix.c", "open.c", "table.c", "rounds.c", "read_write.c")
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
 PLATFORMS = {

@@ -41,7 +41,9 @@ class _Lib(Protocol):
     SC_STOPPED: int
     SC_MAX_MECHANISMS: int
     FICLONE: int
+    FICLONERANGE: int
     CIFS_IOC_COPYCHUNK_FILE: int
+    CIFS_IOC_GET_MNT_INFO: int
     SC_ALLOW_DECRYPTED_DESTINATION: int
     SC_SKIP_ALTERNATE_STREAMS: int
 

@@ -1,7 +1,7 @@
 """The policy as data: which errno of which call means what.
 
 The errnos of a mechanism are those that the comments in ``native/linux.c`` name (a test compares
-them) and those that the rule of ``native/rounds.c`` decides without naming them.
+them) and those that the rule of ``native/table.c`` decides without naming them.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ _UNSUPPORTED = "EOPNOTSUPP ENOTTY ENOSYS EXDEV EINVAL EBADF ETXTBSY EPERM EACCES
 _SERVER = "EIO ENOENT EBUSY EAGAIN ENODATA"
 _BAD_LUCK = "EROFS ENOMEM ESTALE EOVERFLOW EFBIG"
 
+_FULL = "ENOSPC EDQUOT"
+
 #: The next row goes on from where this one stood.
 DECLINED = {
-    FICLONE: f"{_UNSUPPORTED} {_SERVER} {_BAD_LUCK} ENOSPC EDQUOT",
-    COPYCHUNK: f"{_UNSUPPORTED} {_SERVER} {_BAD_LUCK}",
+    FICLONE: f"{_UNSUPPORTED} {_SERVER} {_BAD_LUCK} {_FULL}",
+    COPYCHUNK: f"{_UNSUPPORTED} {_SERVER} {_BAD_LUCK} {_FULL}",
     COPY_FILE_RANGE: f"{_UNSUPPORTED} {_SERVER} {_BAD_LUCK} EISDIR",
     SENDFILE: f"{_UNSUPPORTED} {_SERVER} {_BAD_LUCK}",
 }
 
-#: The copy has failed.
+#: The copy has failed; or, of these two mechanisms, only if they have moved something before.
 FINAL = {
-    COPYCHUNK: "ENOSPC EDQUOT",
-    COPY_FILE_RANGE: "ENOSPC EDQUOT",
-    SENDFILE: "ENOSPC EDQUOT",
+    COPY_FILE_RANGE: _FULL,
+    SENDFILE: _FULL,
     "read": "EIO ENOMEM EBADF EINVAL EACCES ESTALE EOVERFLOW ENODATA",
     "write": "ENOSPC EDQUOT EIO EFBIG EPERM EROFS ENOMEM ESTALE EBADF EACCES",
 }
@@ -127,10 +128,15 @@ def _rows(table: dict[str, str]) -> list[Row]:
 DECLINED_ROWS = [
     *_rows(DECLINED),
     *(
+        Row(call, call, answer, 0)
+        for call in (COPY_FILE_RANGE, SENDFILE)
+        for answer in _FULL.split()
+    ),
+    *(
         Row(call, call, NO_DATA, progress)
         for call in (COPY_FILE_RANGE, SENDFILE)
         for progress in (0, PROGRESS)
     ),
 ]
 
-FINAL_ROWS = _rows(FINAL)
+FINAL_ROWS = [row for row in _rows(FINAL) if row.progress or row.mechanism == READ_WRITE]

@@ -40,12 +40,13 @@ enum action {
     SLOW,    /* moves at most `amount` bytes a second, and no signal wakes it */
     SIGNAL,  /* sends the process signal `code`, then fails with EINTR */
     SERVE,   /* an ioctl that does what it is for, on whatever file system */
-    ANSWER   /* fstat, stat: device number 0, `code`; fstatfs: type `code` */
+    CUT,     /* the same, when src has just been truncated to `amount` bytes */
+    ANSWER   /* fstat, stat: device number 0, `code`; fstatfs: type `code`; the others: 0 */
 };
 
 /* In the order of `action`. */
-static const char *const ACTIONS[] = {"hand on", "fail", "late",   "grow",  "nothing",
-                                      "short",   "slow", "signal", "serve", "answer"};
+static const char *const ACTIONS[] = {"hand on", "fail",   "late",  "grow", "nothing", "short",
+                                      "slow",    "signal", "serve", "cut",  "answer"};
 
 struct rule {
     char call[32];
@@ -304,26 +305,48 @@ static int serve(int is_clone, int src_fd, int dst_fd, off_t src_size, off_t dst
     return 0;
 }
 
+/* The ioctls that a copy makes, by request. */
+static const struct {
+    unsigned long request;
+    const char *call;
+} REQUESTS[] = {
+    {FICLONE, "FICLONE"},
+    {FICLONERANGE, "FICLONERANGE"},
+    {CIFS_IOC_COPYCHUNK_FILE, "CIFS_IOC_COPYCHUNK_FILE"},
+    {CIFS_IOC_GET_MNT_INFO, "CIFS_IOC_GET_MNT_INFO"},
+};
+
 int ioctl(int fd, unsigned long request, ...)
 {
     va_list list;
     va_start(list, request);
     void *argument = va_arg(list, void *);
     va_end(list);
-    int is_clone = request == FICLONE;
     struct rule rule = {.action = HAND_ON};
     struct stat src_st, dst_st;
-    if (is_clone || request == CIFS_IOC_COPYCHUNK_FILE)
-        rule = rule_for_fd(is_clone ? "FICLONE" : "CIFS_IOC_COPYCHUNK_FILE", fd);
+    for (size_t i = 0; i < sizeof REQUESTS / sizeof *REQUESTS; i++)
+        if (request == REQUESTS[i].request)
+            rule = rule_for_fd(REQUESTS[i].call, fd);
     if (rule.action == HAND_ON)
         return NEXT(ioctl)(fd, request, argument);
+    if (rule.action == ANSWER)
+        return 0;
+    if (rule.action == FAIL)
+        return fail(rule.code);
+    if (rule.action == SIGNAL)
+        return interrupt(rule.code);
     int src_fd = (int)(long)argument;
     if (NEXT(fstat)(src_fd, &src_st) < 0 || NEXT(fstat)(fd, &dst_st) < 0)
         return -1;
-    if (rule.action == SERVE)
-        return serve(is_clone, src_fd, fd, src_st.st_size, dst_st.st_size);
-    if (rule.action == SIGNAL)
-        return interrupt(rule.code);
+    if (rule.action == CUT) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", src_fd);
+        if (truncate(path, rule.amount) < 0)
+            return -1;
+        src_st.st_size = rule.amount;
+    }
+    if (rule.action == SERVE || rule.action == CUT)
+        return serve(request == FICLONE, src_fd, fd, src_st.st_size, dst_st.st_size);
     if (rule.action == GROW && dst_st.st_size < src_st.st_size &&
         NEXT(ftruncate)(fd, src_st.st_size) < 0)
         return -1;
@@ -332,7 +355,7 @@ int ioctl(int fd, unsigned long request, ...)
     return fail(rule.code);
 }
 
-int open(const char *path, int flags, ...)
+int openat(int dir, const char *path, int flags, ...)
 {
     va_list list;
     va_start(list, flags);
@@ -343,7 +366,7 @@ int open(const char *path, int flags, ...)
         return fail(rule.code);
     if (rule.action == SIGNAL)
         return interrupt(rule.code);
-    int fd = NEXT(open)(path, flags, mode);
+    int fd = NEXT(openat)(dir, path, flags, mode);
     if (fd >= 0 && fd < MOST_FILES) {
         pthread_mutex_lock(&lock);
         const char *name = name_in_folder(path);
@@ -369,6 +392,8 @@ int close(int fd)
 int ftruncate(int fd, off_t size)
 {
     struct rule rule = rule_for_fd("ftruncate", fd);
+    if (rule.action == SIGNAL)
+        return interrupt(rule.code);
     return rule.action == FAIL ? fail(rule.code) : NEXT(ftruncate)(fd, size);
 }
 
@@ -387,16 +412,22 @@ off_t lseek(int fd, off_t offset, int whence)
 int fstat(int fd, struct stat *st)
 {
     struct rule rule = rule_for_fd("fstat", fd);
+    if (rule.action == SIGNAL)
+        return interrupt(rule.code);
     int result = rule.action == FAIL ? fail(rule.code) : NEXT(fstat)(fd, st);
     if (result == 0 && rule.action == ANSWER)
         st->st_dev = makedev(0, (unsigned)rule.code);
     return result;
 }
 
-int stat(const char *path, struct stat *st)
+int fstatat(int dir, const char *path, struct stat *st, int flags)
 {
     struct rule rule = rule_for_path("stat", path);
-    int result = rule.action == FAIL ? fail(rule.code) : NEXT(stat)(path, st);
+    if (rule.action == FAIL)
+        return fail(rule.code);
+    if (rule.action == SIGNAL)
+        return interrupt(rule.code);
+    int result = NEXT(fstatat)(dir, path, st, flags);
     if (result == 0 && rule.action == ANSWER)
         st->st_dev = makedev(0, (unsigned)rule.code);
     return result;
@@ -405,6 +436,8 @@ int stat(const char *path, struct stat *st)
 int fstatfs(int fd, struct statfs *fs)
 {
     struct rule rule = rule_for_fd("fstatfs", fd);
+    if (rule.action == SIGNAL)
+        return interrupt(rule.code);
     int result = rule.action == FAIL ? fail(rule.code) : NEXT(fstatfs)(fd, fs);
     if (result == 0 && rule.action == ANSWER)
         fs->f_type = (__typeof__(fs->f_type))rule.code;

@@ -93,7 +93,7 @@ def serve(call: str) -> Rule:
 
 def on_smb() -> tuple[Rule, ...]:
     """Both files look as if they lay on one SMB mount."""
-    return _on(SMB2_MAGIC)
+    return (Rule("CIFS_IOC_GET_MNT_INFO", "answer"), *_on(SMB2_MAGIC))
 
 
 def on_nfs() -> tuple[Rule, ...]:
@@ -351,7 +351,7 @@ def copy(src: str, dst: str, rules: list[list[Any]], options: dict[str, Any]) ->
     transfer, failure = None, None
     with rules_for(os.path.dirname(dst), rules):
         try:
-            transfer = speedcopy.transfer(src, dst, **{"sparse": False, **options})
+            transfer = speedcopy.transfer(src, dst, **options)
         except BaseException as error:  # noqa: BLE001
             failure = describe(error)
         outcome = Outcome(

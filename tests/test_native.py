@@ -25,8 +25,18 @@ ffi, lib = native.ffi, native.lib
 encode = pytest.importorskip("speedcopy._boundary").encode
 
 #: Request numbers by the direction bits that a family of machines has; mechanisms.md, section 1.
-GENERIC = {"FICLONE": 0x40049409, "CIFS_IOC_COPYCHUNK_FILE": 0x4004CF03}
-OTHERS = {"FICLONE": 0x80049409, "CIFS_IOC_COPYCHUNK_FILE": 0x8004CF03}
+GENERIC = {
+    "FICLONE": 0x40049409,
+    "FICLONERANGE": 0x4020940D,
+    "CIFS_IOC_COPYCHUNK_FILE": 0x4004CF03,
+    "CIFS_IOC_GET_MNT_INFO": 0x8040CF05,
+}
+OTHERS = {
+    "FICLONE": 0x80049409,
+    "FICLONERANGE": 0x8020940D,
+    "CIFS_IOC_COPYCHUNK_FILE": 0x8004CF03,
+    "CIFS_IOC_GET_MNT_INFO": 0x4040CF05,
+}
 
 NUMBERS = {
     **dict.fromkeys(("x86_64", "i386", "i486", "i586", "i686"), GENERIC),

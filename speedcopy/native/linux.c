@@ -19,15 +19,13 @@
 
 #include "posix.h"
 
-#define MIB ((int64_t)1 << 20)
-
 /* One request that nothing can interrupt must not last longer than a user waits for Ctrl-C. */
-static const int64_t LONGEST_REQUEST = 64 * MIB;
+static const int64_t LONGEST_REQUEST = 64 * SC_MIB;
 
-/* linux/magic.h; fs/smb/client/cifsglob.h and smb2glob.h for CIFS and SMB2 */
-#define CIFS_MAGIC 0xFF534D42
-#define SMB2_MAGIC 0xFE534D42
-#define SMB_MAGIC 0x517B
+/* The row that the others ask about. */
+enum { COPYCHUNK_ROW = 1 };
+
+/* linux/magic.h */
 #define BTRFS_MAGIC 0x9123683E
 #define EXT_MAGIC 0xEF53
 #define F2FS_MAGIC 0xF2F52010
@@ -35,23 +33,13 @@ static const int64_t LONGEST_REQUEST = 64 * MIB;
 #define TMPFS_MAGIC 0x01021994
 #define XFS_MAGIC 0x58465342
 
-/* 0 where statfs fails: some shares answer EREMOTEIO (ynput/ayon-core#1714). Only a hint. */
-static uint32_t file_system(int fd)
+/* 0 where statfs fails: some shares answer EREMOTEIO (ynput/ayon-core#1714). */
+static uint32_t file_system(sc_job *job, int fd)
 {
     struct statfs fs;
-    return fstatfs(fd, &fs) == 0 ? (uint32_t)fs.f_type : 0;
-}
-
-/* Asked once a thread and device, as it is a request on a share. */
-static uint32_t remembered_file_system(int fd, dev_t dev)
-{
-    static _Thread_local dev_t known_dev;
-    static _Thread_local uint32_t known_type;
-    if (dev != known_dev) {
-        known_type = file_system(fd);
-        known_dev = dev;
-    }
-    return known_type;
+    int result;
+    SC_REPEAT(job, result, fstatfs(fd, &fs));
+    return result == 0 ? (uint32_t)fs.f_type : 0;
 }
 
 static int is_local(uint32_t type)
@@ -70,32 +58,53 @@ static int is_local(uint32_t type)
 }
 
 /*
- * Is src on an SMB share? Disks have a device number with a major, shares do not; what has none is
- * asked for its type. dst is not looked at: its own file system says ENOTTY, and a look after
- * FICLONE would be three requests, since the CIFS client forgets what it knew of dst even when it
- * declines.
+ * Is src on an SMB share? Only the CIFS client answers this ioctl, at once and without a request,
+ * since 3.13; fstatfs is a request. Disks have a device number with a major, shares do not. Of what
+ * has none, the last device that refused is remembered, as a FUSE server may see the ioctl. A
+ * number that is in use again for a share makes copies in this thread slower, not wrong.
  */
 static int src_is_on_smb(const sc_job *job)
 {
-    if (major(job->src_st.st_dev) != 0)
+    static _Thread_local dev_t refused;
+    dev_t dev = job->src_st.st_dev;
+    char mount_info[64];
+    if (major(dev) != 0 || dev == refused)
         return 0;
-    uint32_t type = remembered_file_system(job->src_fd, job->src_st.st_dev);
-    return type == CIFS_MAGIC || type == SMB2_MAGIC || type == SMB_MAGIC;
+    if (ioctl(job->src_fd, CIFS_IOC_GET_MNT_INFO, mount_info) == 0)
+        return 1;
+    refused = dev;
+    return 0;
 }
 
-/* The close of a file on a share (CIFS, NFS, FUSE) waits until all of it is written. */
-static int close_waits(const sc_job *job)
+int sc_may_copy_in_place(const sc_job *job)
 {
+    int shares = !(job->flags & SC_REFLINK_NEVER) && job->flags & SC_KEEP_HOLES;
+    return shares && job->size > 0 && S_ISREG(job->src_st.st_mode) && src_is_on_smb(job);
+}
+
+/*
+ * The close of a file on a share (CIFS, NFS, FUSE) waits until all of it is written. The type is
+ * asked once a thread and device, as it is a request; a wrong one costs time and nothing else.
+ */
+static int close_waits(sc_job *job)
+{
+    static _Thread_local dev_t known_dev;
+    static _Thread_local uint32_t known_type;
     dev_t dev = job->dst_st.st_dev;
-    return S_ISREG(job->dst_st.st_mode) && dev && major(dev) == 0 &&
-           !is_local(remembered_file_system(job->dst_fd, dev));
+    if (!S_ISREG(job->dst_st.st_mode) || major(dev) != 0)
+        return 0;
+    if (dev != known_dev) {
+        known_type = file_system(job, job->dst_fd);
+        known_dev = dev;
+    }
+    return !is_local(known_type);
 }
 
 /*
  * Nothing interrupts that wait, and a page cache takes a gigabyte at once. An error of waiting has
- * been told with that, and close may not tell it again.
+ * been reported with that, and close may not report it again.
  */
-int sc_write_out(sc_job *job)
+int sc_write_back(sc_job *job)
 {
     int64_t before = job->arrived, here = job->sent;
     if (before < 0)
@@ -104,6 +113,7 @@ int sc_write_out(sc_job *job)
     if (!close_waits(job) ||
         sync_file_range(job->dst_fd, here, job->copied - here, SYNC_FILE_RANGE_WRITE) < 0)
         return 0;
+    job->arrived = before;
     if (here > before &&
         sync_file_range(job->dst_fd, before, here - before, SYNC_FILE_RANGE_WAIT_BEFORE) < 0)
         return -errno;
@@ -113,12 +123,22 @@ int sc_write_out(sc_job *job)
 }
 
 /*
+ * The NFS client reports an error of writing in the background, which may have been another
+ * program's and long ago, at every close of the file until somebody has heard of it. dst is emptied
+ * or replaced now, so what it has lost does not matter any more.
+ */
+void sc_forget_errors(const sc_job *job)
+{
+    sync_file_range(job->dst_fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
+}
+
+/*
  * Elsewhere a look for holes is requests (SMB, NFS, FUSE), or has lied: OpenZFS took data for
  * a hole while it was still in memory (openzfs/zfs#15526).
  */
-int sc_holes_known(int fd)
+int sc_holes_known(sc_job *job, int fd)
 {
-    return is_local(file_system(fd));
+    return is_local(file_system(job, fd));
 }
 
 /*
@@ -145,6 +165,35 @@ static void flush_src(const sc_job *job)
 static int64_t ficlone(sc_job *job, int64_t length)
 {
     return ioctl(job->dst_fd, FICLONE, job->src_fd) < 0 ? -errno : length;
+}
+
+/* struct file_clone_range of linux/fs.h, which not every C library can be included beside */
+struct clone_range {
+    int64_t src_fd;
+    uint64_t src_offset;
+    uint64_t src_length; /* 0: to the end */
+    uint64_t dst_offset;
+};
+
+/*
+ * Clones the first block of src to behind the end of dst. Where that is refused, the CIFS client
+ * may have made dst longer all the same; its end is put back.
+ */
+int sc_try_clone(sc_job *job)
+{
+    int64_t block = job->dst_st.st_blksize, end = job->dst_st.st_size;
+    struct clone_range range = {
+        .src_fd = job->src_fd,
+        .src_length = job->size > block ? (uint64_t)block : 0,
+        .dst_offset = (uint64_t)((end + block - 1) / block * block),
+    };
+    struct stat now;
+    if (ioctl(job->dst_fd, FICLONERANGE, &range) == 0)
+        return 0;
+    int code = errno;
+    if (fstat(job->dst_fd, &now) == 0 && now.st_size > (int64_t)range.dst_offset)
+        sc_truncate(job, end);
+    return -code;
 }
 
 static int is_one_request(const sc_job *job)
@@ -188,7 +237,7 @@ __attribute__((constructor)) static void look_at_kernel(void)
 /* Where copychunk has declined it would copy through the client without saying so. */
 static int is_sound(const sc_job *job)
 {
-    return kernel_is_sound && !sc_is_declined(job, copychunk);
+    return kernel_is_sound && !job->report->declined[COPYCHUNK_ROW];
 }
 
 /*
@@ -228,11 +277,11 @@ static int64_t send_file(sc_job *job, int64_t length)
 }
 
 const sc_mechanism sc_mechanisms[] = {
-    {"FICLONE", ficlone, NULL, sc_declines_always, SC_WHOLE_FILE | SC_CLONES},
-    {"CIFS_IOC_COPYCHUNK_FILE", copychunk, is_one_request, sc_declines_unless_full,
-     SC_WHOLE_FILE | SC_MAY_CLONE},
-    {"copy_file_range", copy_range, is_sound, sc_declines_unless_full, SC_MAY_CLONE},
-    {"sendfile", send_file, NULL, sc_declines_unless_full, 0},
-    {"read/write", sc_read_write, NULL, sc_declines_never, SC_ANY_FILE},
-    {NULL, NULL, NULL, NULL, 0},
+    {"FICLONE", ficlone, NULL, SC_WHOLE_FILE | SC_CLONES},
+    [COPYCHUNK_ROW] = {"CIFS_IOC_COPYCHUNK_FILE", copychunk, is_one_request,
+                       SC_WHOLE_FILE | SC_MAY_CLONE},
+    {"copy_file_range", copy_range, is_sound, SC_MAY_CLONE},
+    {"sendfile", send_file, NULL, 0},
+    {"read/write", sc_read_write, NULL, SC_ANY_FILE},
+    {NULL, NULL, NULL, 0},
 };

@@ -12,7 +12,11 @@
 /* linux/fs.h */
 #define FICLONE _IOW(0x94, 9, int)
 
-/* fs/smb/client/cifs_ioctl.h; the kernel exports no header for it */
+/* linux/fs.h; struct file_clone_range is 32 bytes */
+#define FICLONERANGE _IOW(0x94, 13, char[32])
+
+/* fs/smb/client/cifs_ioctl.h; the kernel exports no header for it. The answer is 64 bytes */
 #define CIFS_IOC_COPYCHUNK_FILE _IOW(0xCF, 3, int)
+#define CIFS_IOC_GET_MNT_INFO _IOR(0xCF, 5, char[64])
 
 #endif

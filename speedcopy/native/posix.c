@@ -1,15 +1,12 @@
-/* One copy on a POSIX system: open, guard, run the table, finish, close. */
-#include "posix.h"
-
-#include <errno.h>
+/* One copy on a POSIX system: open, run the table, finish or undo, close. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "open.h"
-#include "rounds.h"
+#include "posix.h"
 
+/* Linux has closed the descriptor when it returns EINTR: to repeat would close another file. */
 static int close_file(int *fd)
 {
     int result = *fd < 0 ? 0 : close(*fd);
@@ -18,89 +15,118 @@ static int close_file(int *fd)
 }
 
 /*
- * The NFS client tells an error of writing in the background, which may have been another program's
- * and long ago, at every close of the file until somebody has heard it from fsync. As of the
- * standard library's copy, it must be told once.
- */
-static void hear_write_error(const sc_job *job)
-{
-    int fd = open(job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
-static int close_dst(sc_job *job)
-{
-    int result = close_file(&job->dst_fd);
-    if (result < 0 && !job->created && S_ISREG(job->dst_st.st_mode))
-        hear_write_error(job);
-    return result;
-}
-
-/*
- * dst gets exactly the size of what was copied. One that was there and that nothing was written
- * to, as both are empty, is cut to its size all the same: for the time stamp, which make reads.
+ * Behind a hole, dst has not its size yet. And src may have been truncated since: what looked
+ * like a hole at its end is none, and dst must not be longer than the truth.
  */
 static int finish(sc_job *job)
 {
-    int result = 0, stamped = job->created || job->touched;
-    if (S_ISREG(job->dst_st.st_mode) && (job->dst_size != job->copied || !stamped))
-        result = sc_cut(job, job->copied);
+    int result = 0;
+    if (job->copied > job->written) {
+        struct stat now;
+        int looked;
+        SC_REPEAT(job, looked, fstat(job->src_fd, &now));
+        if (looked == 0 && now.st_size < job->copied)
+            job->copied = now.st_size > job->written ? now.st_size : job->written;
+        result = sc_truncate(job, job->copied);
+    }
     if (result == 0 && sc_final_tick(job))
         result = -SC_STOPPED;
     return result;
 }
 
 /*
- * An existing dst that nothing was written to gets its size back, which a refused clone may have
- * changed. A new one is closed before it is unlinked: an SMB server keeps the name of an open file,
- * and the next create of it fails with ENOENT. dst may have been a dangling link, and somebody may
- * have put another file there since.
+ * An existing dst is not longer than what is known to be right. Where close has failed, the file
+ * is opened once more, and touched only if it still is that file.
+ */
+static void cut_existing(sc_job *job)
+{
+    struct stat now;
+    if (job->dst_fd < 0) {
+        job->dst_fd = openat(job->dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+        if (job->dst_fd < 0 || fstat(job->dst_fd, &now) < 0 || !sc_same_file(&now, &job->dst_st))
+            return;
+        job->written = job->arrived > 0 ? job->arrived : 0;
+    }
+    sc_truncate(job, job->written);
+}
+
+/*
+ * A clone that was refused may have given dst the size of src: the CIFS client sets that before it
+ * asks the server.
+ */
+static void restore_size(sc_job *job)
+{
+    struct stat now;
+    if (fstat(job->dst_fd, &now) == 0 && now.st_size > job->dst_st.st_size &&
+        now.st_size == job->size)
+        sc_truncate(job, job->dst_st.st_size);
+}
+
+/*
+ * Removes what this copy has created, if its name still leads to it; in doubt it removes nothing.
+ * It is closed first: an SMB server keeps the name of an open file, and the next create of it fails
+ * with ENOENT.
  */
 static void undo(sc_job *job)
 {
     struct stat now;
-    int64_t size = job->dst_st.st_size;
-    if (!job->created) {
-        if (job->dst_fd < 0 || !S_ISREG(job->dst_st.st_mode) ||
-            sc_same_file(&job->src_st, &job->dst_st))
-            return;
+    if (!job->cancelled && job->arrived > 0 && job->arrived < job->written)
+        job->written = job->arrived;
+    job->copied = job->written;
+    if (job->created) {
+        int ours = job->dst_st.st_mode &&
+                   fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   sc_same_file(&now, &job->dst_st);
+        close_file(&job->dst_fd);
+        if (ours)
+            unlinkat(job->dir, job->dst, 0);
+    } else if (S_ISREG(job->dst_st.st_mode) && !sc_same_file(&job->src_st, &job->dst_st)) {
         if (job->touched)
-            sc_cut(job, job->copied);
-        else if (fstat(job->dst_fd, &now) == 0 && now.st_size != size)
-            sc_cut(job, size);
-        return;
+            cut_existing(job);
+        else if (job->dst_fd >= 0)
+            restore_size(job);
     }
-    char *target = NULL;
-    const char *path = job->dst;
-    if (lstat(path, &now) == 0 && S_ISLNK(now.st_mode))
-        path = target = realpath(path, NULL);
-    int ours = job->dst_fd < 0 || fstat(job->dst_fd, &job->dst_st) < 0 ||
-               (path && stat(path, &now) == 0 && sc_same_file(&now, &job->dst_st));
+}
+
+/*
+ * Nothing was copied, and dst was not opened as the standard library opens it. That may be the
+ * reason, so its way is tried before the error is believed.
+ */
+static int start_plainly(sc_job *job)
+{
+    struct stat created = job->dst_st;
     close_file(&job->dst_fd);
-    if (path && ours)
-        unlink(path);
-    free(target);
+    int result = sc_open_plainly(job);
+    job->created = job->created && sc_same_file(&created, &job->dst_st);
+    if (result == 0) {
+        job->copied = job->holes = 0;
+        lseek(job->src_fd, 0, SEEK_SET);
+        int code = sc_run_last(job);
+        result = code < 0 ? sc_failure(-code, SC_AT_BOTH) : 0;
+    }
+    return result;
 }
 
 static int run(sc_job *job)
 {
     int result = sc_open(job);
-    if (result == 0) {
+    if (result == 0 && !job->cancelled) {
         int code = sc_run_table(job);
+        if (code < 0)
+            result = sc_failure(-code, SC_AT_BOTH);
+        if (code < 0 && job->written == 0 && !job->plain && !job->cancelled && !job->lost &&
+            !(job->flags & SC_REFLINK_ALWAYS))
+            result = start_plainly(job);
+    }
+    if (result == 0 && !job->cancelled) {
+        int code = finish(job);
         if (code == 0)
-            code = finish(job);
-        if (code == 0)
-            code = close_dst(job);
+            code = close_file(&job->dst_fd);
         if (code < 0)
             result = sc_failure(-code, SC_AT_BOTH);
     }
     if (job->cancelled)
         result = sc_failure(SC_STOPPED, SC_AT_BOTH);
-    if (result < 0)
-        undo(job);
     return result;
 }
 
@@ -109,17 +135,22 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_
     sc_report unread;
     sc_job job = {.src = src,
                   .dst = dst,
-                  .src_fd = -1,
-                  .dst_fd = -1,
                   .flags = flags,
                   .caller = caller,
-                  .report = report ? report : &unread};
+                  .report = report ? report : &unread,
+                  .dir = AT_FDCWD,
+                  .src_fd = -1,
+                  .dst_fd = -1};
     *job.report = (sc_report){.mechanism = -1, .offloaded = -1};
     int result = run(&job);
+    if (result < 0)
+        undo(&job);
     job.report->copied = job.copied;
     free(job.buffer);
     close_file(&job.dst_fd);
     close_file(&job.src_fd);
+    if (job.dir != AT_FDCWD)
+        close(job.dir);
     return result;
 }
 

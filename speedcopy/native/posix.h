@@ -1,37 +1,57 @@
-/* What posix.c and the mechanisms of a POSIX platform share. Python never sees it. */
+/*
+ * What the files of a POSIX platform share. Python never sees it.
+ *
+ * posix.c makes a copy: it opens (open.c), runs the table (rounds.c), finishes or undoes. The
+ * platform's own file (linux.c) has the table and the few answers that no other file knows.
+ */
 #ifndef SPEEDCOPY_POSIX_H
 #define SPEEDCOPY_POSIX_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
 #include "speedcopy.h"
 
-/* One copy on its way. Both files stand at `copied`; mechanisms in rounds move both. */
+#define SC_MIB ((int64_t)1 << 20)
+
+/* One copy on its way. Each field is set by the file that its group names. */
 typedef struct {
+    /* posix.c: what the caller said */
     const char *src;
     const char *dst;
+    int flags;
+    void *caller;
+    sc_report *report;
+
+    /* open.c: the two files. Mechanisms in rounds move both along */
+    int dir; /* what a relative name is relative to, whoever changes the directory meanwhile */
     int src_fd;
     int dst_fd;
-    struct stat src_st;
-    struct stat dst_st; /* of a new file only the type, and before the first of rounds the device */
-    int64_t size;       /* bytes of src when it was opened; 0 also for pseudo files */
-    int64_t copied;     /* bytes */
-    int64_t dst_size;   /* bytes dst may hold now, by what was done to it */
-    int64_t data_end;   /* where the data around `copied` ends, if holes are looked for */
-    int64_t next_tick;  /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
-    int64_t sent;       /* where writing dst out from the page cache has begun */
-    int64_t arrived;    /* and where it has ended; -1 if nobody has to wait for that */
-    int flags;
-    int created;   /* dst did not exist */
-    int touched;   /* dst has been written to or cut */
-    int cancelled; /* sc_tick said stop */
-    int lost;      /* dst lacks some of what was copied, which no other row brings back */
-    int holes;     /* holes are looked for */
-    void *caller;
+    struct stat src_st; /* zeros if it could not be looked at: then no mechanism but the last */
+    struct stat dst_st; /* the same; of a new file, what was created */
+    int created;        /* by this copy: O_EXCL succeeded */
+    int plain;          /* opened as the standard library opens it */
+    int64_t size;       /* bytes of src as far as known; 0 for pseudo files, too */
+    int in_place;       /* dst has its old content; table.c takes that back */
+    int touched;        /* dst is no longer what it was */
+
+    /* rounds.c, and table.c for a whole file: how far it is */
+    int64_t copied;    /* bytes: where both files stand */
+    int64_t written;   /* bytes: where dst ends; less than `copied` behind a hole */
+    int holes;         /* holes are looked for */
+    int64_t data_end;  /* where the data around `copied` ends, if they are */
+    int64_t next_tick; /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
+    int cancelled;     /* sc_tick said stop */
+
+    /* linux.c, sc_write_back: what has reached the disk or the server */
+    int64_t sent;    /* where writing back has begun */
+    int64_t arrived; /* and where it has ended; -1 if nobody has to wait for that */
+    int lost;        /* dst lacks some of what was copied, which no other row brings back */
+
+    /* read_write.c */
     char *buffer;
     size_t buffer_size;
-    sc_report *report;
 } sc_job;
 
 /*
@@ -42,7 +62,6 @@ typedef struct {
     const char *name;
     int64_t (*copy)(sc_job *job, int64_t length);
     int (*applies)(const sc_job *job); /* NULL: to every pair of regular files */
-    int (*declines)(int code);         /* does this errno mean "not here"? */
     int traits;
 } sc_mechanism;
 
@@ -53,23 +72,80 @@ enum {
     SC_ANY_FILE = 8    /* devices and pseudo files too; the end of src is its success */
 };
 
-/* The platform's file. The last row is SC_ANY_FILE and ends with a row of NULLs. */
+/*
+ * What a platform's file defines.
+ */
+
+/* Fastest first. The last row is SC_ANY_FILE, and behind it is a row of NULLs. */
 extern const sc_mechanism sc_mechanisms[];
 
+/* Is src where one request may copy all of it, so that a dst beside it is not emptied first? */
+int sc_may_copy_in_place(const sc_job *job);
+
+/* May a clone of src replace what dst has? Changes nothing that dst has. 0 or -errno. */
+int sc_try_clone(sc_job *job);
+
 /* Can SEEK_HOLE be asked of this file for less than a round trip, and be believed? */
-int sc_holes_known(int fd);
+int sc_holes_known(sc_job *job, int fd);
+
+/* Has errors of earlier writes to dst reported now, and to nobody: they are not of this copy. */
+void sc_forget_errors(const sc_job *job);
 
 /*
- * After a round: starts writing it out, if the close of dst would wait for that, and waits for the
- * round before. 0, or -errno of what did not arrive.
+ * After a round: starts writing it back, if the close of dst would wait for that, and waits for
+ * the round before. 0, or -errno of what did not arrive; dst is right up to `arrived` then.
  */
-int sc_write_out(sc_job *job);
+int sc_write_back(sc_job *job);
 
-/* rounds.c and read_write.c: predicates, the row that every platform ends with, what rows need. */
-int sc_declines_always(int code);
-int sc_declines_unless_full(int code);
-int sc_declines_never(int code);
+/*
+ * What the platform's file may use.
+ */
+
+/* The row that every platform ends with. */
 int64_t sc_read_write(sc_job *job, int64_t length);
-int sc_is_declined(const sc_job *job, int64_t (*copy)(sc_job *job, int64_t length));
+
+/* After EINTR: runs the signal handlers. Not 0: one of them raised. */
+int sc_interrupted(sc_job *job);
+
+/* Repeats a call that a signal has interrupted, unless the signal's handler raised. */
+#define SC_REPEAT(job, result, call)                                                               \
+    do                                                                                             \
+        (result) = (call);                                                                         \
+    while ((result) < 0 && errno == EINTR && !sc_interrupted(job))
+
+/*
+ * What open.c, table.c and rounds.c do for each other and for posix.c.
+ */
+
+/* Opens both files, or refuses what the standard library refuses. As sc_copy returns it. */
+int sc_open(sc_job *job);
+
+/* Opens dst as the standard library does, which empties it. As sc_copy returns it. */
+int sc_open_plainly(sc_job *job);
+
+/* Lets the first mechanism that can move the bytes. 0 or -errno. */
+int sc_run_table(sc_job *job);
+
+/* Lets the last mechanism move them. 0 or -errno. */
+int sc_run_last(sc_job *job);
+
+/* Lets one mechanism move what is left, in rounds. 0 or -errno. */
+int64_t sc_in_rounds(sc_job *job, const sc_mechanism *mechanism);
+
+/* Gives dst this size, in bytes. 0 or -errno. */
+int sc_truncate(sc_job *job, int64_t size);
+
+/* Tells the callback that all is copied. Not 0: it raised. */
+int sc_final_tick(sc_job *job);
+
+static inline int sc_failure(int code, int place)
+{
+    return -(code | place);
+}
+
+static inline int sc_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 #endif
