@@ -104,7 +104,7 @@ def copy(
         result = sc_copy(src, dst, flags, handle, report or NULL)
         if result == _STOPPED:
             # Nothing was kept if a signal interrupted the keeping: cffi has printed what was lost.
-            raise caller.raised or KeyboardInterrupt
+            raise caller.raised or KeyboardInterrupt  # noqa: TRY301
     except BaseException as error:
         if caller.raised not in (None, error):
             error.__context__ = caller.raised  # a second signal, while C cleaned up after the first
@@ -120,10 +120,10 @@ def fail(result: int, src: Path, dst: Path, flags: int, report: Optional[Report]
     Returns only if the native layer leaves the copy to the standard library: the code of the
     reason, or 0.
     """
-    if -result & lib.SC_LEAVE_IT:
-        return -result & ~lib.SC_LEAVE_IT
-    refusals = report.declined if report and flags & ALWAYS else ()
-    _errors.raise_for(result, src, dst, next(filter(None, refusals), 0))
+    if not -result & lib.SC_LEAVE_IT:
+        refusals = report.declined if report and flags & ALWAYS else ()
+        _errors.raise_for(result, src, dst, next(filter(None, refusals), 0))
+    return -result & ~lib.SC_LEAVE_IT
 
 
 def mechanism(report: Report) -> str:

@@ -32,9 +32,11 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
 
     ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
     them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
-    becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError that belongs to the
-    errno. As in the standard library, an error of opening carries the one name that it is
-    about, any other error both.
+    becomes the cause.
+
+    Raises SameFileError, SpecialFileError or the subclass of OSError that belongs to the errno. As
+    in the standard library, an error of opening carries the one name that it is about, any other
+    error both.
     """
     code, place = -result & _CODE, -result & _PLACE
     if code == lib.SC_SAME_FILE:

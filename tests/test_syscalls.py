@@ -151,7 +151,7 @@ def over(request: pytest.FixtureRequest, traces: dict[tuple[str, int], Trace]) -
 def moves(trace: Trace, opening: list[str], place: Path) -> None:
     """Checks the order: look and open, then few calls that do nothing but move bytes, then close.
 
-    A read that finds the end is one of them, and a look at src or dst behind what took a whole file.
+    A read that finds the end is one of them, and a look at src or dst after a whole file.
     """
     assert trace.kinds[: len(opening)] == opening, trace
     assert trace.kinds[-2:] == ["close", "close"], trace
