@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OPEN_FLAGS (O_CLOEXEC | O_NONBLOCK)
+/* fs/smb/client/cifs_ioctl.h: only the CIFS client answers, and without a request */
+#define CIFS_IOC_GET_MNT_INFO _IOR(0xCF, 5, char[64])
 
 static void fail(const char *name)
 {
@@ -27,12 +28,22 @@ static void fail(const char *name)
     exit(1);
 }
 
-static int open_dst(const char *dst, struct stat *st)
+/* What exists is emptied, but on SMB, where that is half of the requests of a copy. */
+static int open_dst(const char *dst, int src_fd, off_t size, off_t *old_size)
 {
-    int fd = open(dst, O_WRONLY | O_CREAT | O_EXCL | OPEN_FLAGS, 0666);
-    if (fd < 0 && errno == EEXIST)
-        fd = open(dst, O_WRONLY | O_CREAT | O_NOFOLLOW | OPEN_FLAGS, 0666);
-    if (fd < 0 || fstat(fd, st) < 0)
+    char mount_info[64];
+    struct stat st;
+    int fd = open(dst, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    *old_size = 0;
+    if (fd < 0 && errno == EEXIST && ioctl(src_fd, CIFS_IOC_GET_MNT_INFO, mount_info) == 0) {
+        fd = open(dst, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd < 0 || fstat(fd, &st) < 0 || (st.st_size > size && ftruncate(fd, 0) < 0))
+            fail(dst);
+        *old_size = st.st_size > size ? 0 : st.st_size;
+    } else if (fd < 0 && errno == EEXIST) {
+        fd = open(dst, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    }
+    if (fd < 0)
         fail(dst);
     return fd;
 }
@@ -55,16 +66,18 @@ static void move(int src_fd, int dst_fd, off_t size, const char *dst)
 
 static void copy(const char *src, const char *dst)
 {
-    struct stat src_st, dst_st;
-    int src_fd, dst_fd;
-    src_fd = open(src, O_RDONLY | OPEN_FLAGS);
-    if (src_fd < 0 || fstat(src_fd, &src_st) < 0)
+    struct stat st;
+    off_t old_size;
+    int src_fd = open(src, O_RDONLY | O_CLOEXEC), dst_fd;
+    if (src_fd < 0 || fstat(src_fd, &st) < 0)
         fail(src);
-    dst_fd = open_dst(dst, &dst_st);
-    if (dst_st.st_size > src_st.st_size && ftruncate(dst_fd, src_st.st_size) < 0)
-        fail(dst);
-    if (src_st.st_size > 0 && ioctl(dst_fd, FICLONE, src_fd) < 0)
-        move(src_fd, dst_fd, src_st.st_size, dst);
+    dst_fd = open_dst(dst, src_fd, st.st_size, &old_size);
+    if (st.st_size > 0 && ioctl(dst_fd, FICLONE, src_fd) < 0) {
+        /* more than one request of an SMB server, in which a kill would leave a mixture */
+        if (old_size > 0 && st.st_size > 1 << 20 && ftruncate(dst_fd, 0) < 0)
+            fail(dst);
+        move(src_fd, dst_fd, st.st_size, dst);
+    }
     if (close(dst_fd) < 0)
         fail(dst);
     close(src_fd);
