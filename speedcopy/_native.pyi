@@ -1,7 +1,7 @@
 """The C boundary: ``native/speedcopy.h`` and the header of the platform as Python sees them."""
 
 from collections.abc import Callable
-from typing import Any, NewType, Optional, Protocol
+from typing import Any, NewType, Protocol
 
 CData = NewType("CData", object)
 

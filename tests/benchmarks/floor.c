@@ -35,12 +35,16 @@ static int open_dst(const char *dst, int src_fd, off_t size, off_t *old_size)
     struct stat st;
     int fd = open(dst, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     *old_size = 0;
-    if (fd < 0 && errno == EEXIST && ioctl(src_fd, CIFS_IOC_GET_MNT_INFO, mount_info) == 0) {
+    if (fd >= 0)
+        return fd;
+    if (errno != EEXIST)
+        fail(dst);
+    if (ioctl(src_fd, CIFS_IOC_GET_MNT_INFO, mount_info) == 0) {
         fd = open(dst, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (fd < 0 || fstat(fd, &st) < 0 || (st.st_size > size && ftruncate(fd, 0) < 0))
             fail(dst);
         *old_size = st.st_size > size ? 0 : st.st_size;
-    } else if (fd < 0 && errno == EEXIST) {
+    } else {
         fd = open(dst, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     }
     if (fd < 0)
