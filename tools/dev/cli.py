@@ -1,0 +1,45 @@
+"""Arguments and exit code of ``python3 tools/dev.py``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+from dev.environment import PYTHON, set_up
+from dev.steps import ROOT, SetUpError, Stopped, say, stoppable
+
+COMMANDS = {
+    "benchmark": [str(ROOT / "tools" / "benchmark.py")],
+    "test": ["-m", "pytest"],
+    "python": [],
+}
+
+
+def start(command: list[str]) -> int:
+    """Becomes the command, so that signals and the exit code are its own."""
+    if os.name != "nt":
+        os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return subprocess.run(command, check=False).returncode
+
+
+def main(usage: str, arguments: list[str]) -> int:
+    """Does what the command line asks; returns the exit code."""
+    if not arguments or arguments[0] not in COMMANDS:
+        print(usage)
+        return 2
+    os.environ.setdefault("PIP_ROOT_USER_ACTION", "ignore")
+    try:
+        with stoppable():
+            set_up()
+    except Stopped as stopped:
+        name = signal.Signals(stopped.signum).name
+        say(f"stopped by {name}; the next run makes what is not complete again")
+        return 128 + stopped.signum
+    except (SetUpError, OSError) as error:
+        say(str(error))
+        return 2
+    if arguments[0] == "test":
+        os.chdir(ROOT)
+    return start([str(PYTHON), *COMMANDS[arguments[0]], *arguments[1:]])
