@@ -2,6 +2,7 @@
 
 cli          arguments, heading, table: tools/benchmark.py
 ratios       ours against a C program that makes only the necessary calls: tools/ratios.py
+needs        modules and space that a run needs, all said before it
 errors       what ends a run with one clear line, and with which exit code
 scratch      the folder that everything is made in, and that is gone afterwards
 copiers      the tools that are compared, each a name and a callable

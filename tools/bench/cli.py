@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import copiers, plot, report
+from bench import copiers, needs, plot, report
 from bench.environment import environment
 from bench.errors import BenchmarkError, UnusableError, exit_code
 from bench.measure import MB, Plan, run
@@ -36,6 +36,7 @@ peers for --against: {copiers.PEERS}.
 The time of cp includes starting it; a release of speedcopy is fetched with pip.
 exit codes: 0, 1 a tool made a wrong copy, 2 the run cannot be done, 128 + signal.
 """
+_LARGEST = (1 << 63) - 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--workers",
-        type=positive,
+        type=threads,
         default=1,
         metavar="N",
         help="threads that copy side by side (default: 1)",
@@ -103,18 +104,30 @@ def parser() -> argparse.ArgumentParser:
 
 def sizes(text: str) -> tuple[int, ...]:
     """Read ``1,2,0.5``, in MB, as bytes."""
-    result = tuple(round(float(size) * MB) for size in text.split(","))
-    if min(result) < 1:
-        message = "a size must be a byte at least"
+    try:
+        result = tuple(round(float(size) * MB) for size in text.split(","))
+    except (ValueError, OverflowError):  # not a number, or infinite
+        result = (0,)
+    if min(result) < 1 or max(result) > _LARGEST:
+        message = f"a size must be a number of MB, a byte at least and below 8 EiB: {text}"
         raise argparse.ArgumentTypeError(message)
     return result
 
 
 def positive(text: str) -> int:
     """Read a number of at least 1."""
+    return _count(text, most=1_000_000)
+
+
+def threads(text: str) -> int:
+    """Read a number of threads that does not bring down the machine."""
+    return _count(text, most=1000)
+
+
+def _count(text: str, most: int) -> int:
     number = int(text)
-    if number < 1:
-        message = "must be 1 at least"
+    if not 1 <= number <= most:
+        message = f"must be 1 at least and {most} at most"
         raise argparse.ArgumentTypeError(message)
     return number
 
@@ -151,6 +164,7 @@ def _benchmark(options: argparse.Namespace) -> None:
     folder = directory(options.path)
     _prepare(options)
     plan = Plan(options.sizes, options.repeats, options.workers, options.copies_per_worker)
+    needs.room(folder, plan.space)
     ours = copiers.ours()
     with scratch(Path(tempfile.gettempdir())) if options.against else nullcontext(folder) as apart:
         others = copiers.peers(options.against, apart)
@@ -159,7 +173,7 @@ def _benchmark(options: argparse.Namespace) -> None:
         print(report.heading(where, plan), flush=True)
         rows = measured(plan, [copiers.standard_library(), ours, *others], ours, folder)
     print(report.table(rows, peers))
-    print(report.summary(rows, peers))
+    print(report.summary(where, rows, peers))
     if options.json:
         options.json.write_text(report.as_json(where, plan, rows), encoding="utf-8")
     if options.plot:
@@ -168,7 +182,7 @@ def _benchmark(options: argparse.Namespace) -> None:
 
 def _prepare(options: argparse.Namespace) -> None:
     """Fail now rather than after the run, if its outcome could not be told."""
-    report.require()
+    needs.modules(options)
     if options.plot:
         plot.require(options.plot)
     for option, file in (("--json", options.json), ("--plot", options.plot)):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from bench.errors import BenchmarkError, require
+from bench import needs
+from bench.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +52,8 @@ def standard_library() -> Copier:
 
 def ours() -> Ours:
     """The installed speedcopy."""
-    speedcopy = require("speedcopy", "-e .")
-    version = require("speedcopy.version", "-e .").version
+    speedcopy = needs.module("speedcopy")
+    version = needs.module("speedcopy.version").version
     return Ours("speedcopy", speedcopy.copyfile, speedcopy.transfer, version)
 
 
@@ -97,7 +98,7 @@ def _cp() -> Copier:
 
 
 def _reflink_copy() -> Copier:
-    return Copier("reflink-copy", require("reflink_copy", "reflink-copy").reflink_or_copy)
+    return Copier("reflink-copy", needs.module("reflink_copy").reflink_or_copy)
 
 
 def fetched(requirement: str, folder: Path) -> Path:

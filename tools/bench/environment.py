@@ -38,6 +38,11 @@ class FileSystem:
     source: str = ""
     options: tuple[str, ...] = ()
 
+    @property
+    def copies_ranges(self) -> bool:
+        """Whether copy_file_range may be the server's there, not the kernel's."""
+        return self.kind in {"cifs", "smb3"} or (self.kind == "nfs4" and "vers=4.2" in self.options)
+
     def __str__(self) -> str:
         """Read as in "ext4 on /dev/sda1 (discard)"."""
         source = f" on {self.source}" if self.source else ""

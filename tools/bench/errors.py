@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from bench.scratch import Stopped, stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 EXIT_WRONG = 1
 EXIT_USAGE = 2
@@ -40,23 +38,12 @@ class UnusableError(BenchmarkError):
     def __init__(self, folder: str, error: OSError, space: int) -> None:
         """Say it in one line; ``space`` is how many bytes the files need."""
         if error.errno in _FULL:
-            cause = f"not enough space for {space / (1 << 20):.0f} MB of files ({error.strerror})"
+            cause = f"not enough space for {space >> 20} MB of files ({error.strerror})"
         elif error.errno in _CLOSED:
             cause = f"cannot be written to ({error.strerror})"
         else:
             cause = str(error)
         super().__init__(f"{folder}: {cause}")
-
-
-def require(module: str, package: str) -> ModuleType:
-    """Import what may not be installed."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        if missing.name != module.partition(".")[0]:
-            raise
-        text = f"{missing.name} is not installed: python -m pip install {package}"
-        raise BenchmarkError(text) from missing
 
 
 def exit_code(program: str, run: Callable[[], None]) -> int:

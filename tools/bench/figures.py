@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench import copiers, plot, report
+from bench import copiers, needs, plot, report
 from bench.cli import directory, measured, peer, positive, sizes
 from bench.environment import environment
 from bench.errors import exit_code
@@ -78,10 +78,13 @@ def gains(runs: Sequence[Run], over: str) -> str:
 
 
 def _figures(options: argparse.Namespace) -> None:
-    report.require()
+    needs.modules(options)
     if options.plot:
         plot.require(options.plot)
     folders = [directory(path) for path in options.paths]
+    plans = [Plan(options.sizes, options.repeats, workers, 2) for workers in (1, THREADS)]
+    for folder in folders:
+        needs.room(folder, plans[-1].space)
     ours = copiers.ours()
     runs = []
     with scratch(Path(tempfile.gettempdir())) as fetched:
@@ -89,14 +92,13 @@ def _figures(options: argparse.Namespace) -> None:
         tools = [copiers.standard_library(), ours, *peers]
         for folder in folders:
             where = environment(folder, ours.version)
-            for workers in (1, THREADS):
-                plan = Plan(options.sizes, options.repeats, workers, copies_per_worker=2)
+            for plan in plans:
                 print(report.heading(where, plan), flush=True)
                 rows = measured(plan, tools, ours, folder)
                 names = [tool.name for tool in peers]
                 print(report.table(rows, names))
-                print(report.summary(rows, names), end="\n\n", flush=True)
-                runs.append(Run(folder.name, workers, rows))
+                print(report.summary(where, rows, names), end="\n\n", flush=True)
+                runs.append(Run(folder.name, plan.workers, rows))
     for other in ("shutil", *(tool.name for tool in peers)):
         print(gains(runs, other))
     if options.plot:

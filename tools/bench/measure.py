@@ -12,17 +12,20 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Callable, TypeVar
 
-from bench.errors import WrongCopyError
+from bench.errors import BenchmarkError, WrongCopyError
 from bench.progress import Progress
 from bench.scratch import write_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from bench.copiers import Copier, Transferring
+
+    _Jobs = Sequence[tuple[str, Sequence[str]]]
 
 T = TypeVar("T")
 
@@ -226,7 +229,7 @@ def _span(copier: Copier, source: str, copies: Sequence[str]) -> float:
     return time.perf_counter() - started
 
 
-def _side_by_side(copier: Copier, jobs: Sequence[tuple[str, Sequence[str]]]) -> float:
+def _side_by_side(copier: Copier, jobs: _Jobs) -> float:
     """Seconds from the first start to the last end, a thread a job; starting threads is free."""
     barrier = threading.Barrier(len(jobs))
     stop = threading.Event()
@@ -242,10 +245,18 @@ def _side_by_side(copier: Copier, jobs: Sequence[tuple[str, Sequence[str]]]) -> 
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         try:
-            futures = [pool.submit(work, *job) for job in jobs]
+            futures = _submitted(pool, work, jobs)
             spans = [future.result() for future in futures]
         except BaseException:
             stop.set()
             barrier.abort()
             raise
     return max(ended for _, ended in spans) - min(started for started, _ in spans)
+
+
+def _submitted(pool: ThreadPoolExecutor, work: Callable[..., T], jobs: _Jobs) -> list[Future[T]]:
+    try:
+        return [pool.submit(work, *job) for job in jobs]
+    except RuntimeError as error:
+        text = f"{len(jobs)} threads are too many here: {error}"
+        raise BenchmarkError(text) from error

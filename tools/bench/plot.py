@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import errors
+from bench import needs
+from bench.errors import BenchmarkError
 from bench.measure import MB, overall_gain, size_mb
 from bench.report import times
 
@@ -27,7 +28,7 @@ def require(picture: Path) -> None:
     known = figure.canvas.get_supported_filetypes()
     if picture.suffix.lstrip(".").lower() not in known:
         text = f"--plot {picture}: the name must end in one of {', '.join(sorted(known))}"
-        raise errors.BenchmarkError(text)
+        raise BenchmarkError(text)
 
 
 def draw(picture: Path, environment: Environment, rows: Sequence[Row]) -> None:
@@ -75,7 +76,7 @@ def _line(axes: Any, rows: Sequence[Row], values: Sequence[float], name: str) ->
 
 def _label_in_full(axis: Any) -> None:  # noqa: ANN401 - matplotlib may not be installed
     """Write 2000, not 2 x 10^3."""
-    locator = errors.require("matplotlib.ticker", "matplotlib").LogLocator(subs=(2, 5))
+    locator = needs.module("matplotlib.ticker").LogLocator(subs=(2, 5))
     axis.set_minor_locator(locator)
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("{x:g}")
@@ -83,7 +84,7 @@ def _label_in_full(axis: Any) -> None:  # noqa: ANN401 - matplotlib may not be i
 
 def _matplotlib() -> ModuleType:
     """Load matplotlib, with the backend that needs no display."""
-    matplotlib = errors.require("matplotlib", "matplotlib")
+    matplotlib = needs.module("matplotlib")
     matplotlib.use("Agg")
-    errors.require("matplotlib.figure", "matplotlib")
+    needs.module("matplotlib.figure")
     return matplotlib

@@ -9,6 +9,12 @@ _TERMINAL_SECONDS = 0.1
 _LONG_SECONDS = 10.0
 
 
+def show(text: str) -> None:
+    """On a terminal, a line that the next one replaces; an empty one wipes it out."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
 class Progress:
     """Counts steps; to be closed, so that its line is wiped out at the end."""
 
@@ -26,15 +32,12 @@ class Progress:
         if now - self._shown >= self._every:
             self._shown = now
             text = f"{self._done} of {self._total} done, now {doing}"
-            print(
-                f"\r\033[K{text}" if self._live else text,
-                end="" if self._live else "\n",
-                file=sys.stderr,
-                flush=True,
-            )
+            if self._live:
+                show(text)
+            else:
+                print(text, file=sys.stderr, flush=True)
         self._done += 1
 
     def close(self) -> None:
         """Wipe out the line."""
-        if self._live:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        show("")

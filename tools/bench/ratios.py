@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from bench import copiers, floor, report
+from bench import copiers, floor, needs, report
 from bench.cli import directory, peer, positive
 from bench.environment import environment
 from bench.errors import UnusableError, exit_code
@@ -192,7 +192,7 @@ def _python_batch(copier: Copier, src: str, copies: Sequence[str]) -> float:
 
 def _ratios(options: argparse.Namespace) -> None:
     folder = directory(options.path)
-    report.require()
+    needs.modules(options)
     ours = copiers.ours()
     with scratch(Path(tempfile.gettempdir())) as apart:
         tools: dict[str, Batch] = {FLOOR: floor.build(apart).nanoseconds}
@@ -208,6 +208,8 @@ def _ratios(options: argparse.Namespace) -> None:
 
 def _all_cases(tools: dict[str, Batch], folder: Path, rounds: int) -> dict[str, dict[str, Figure]]:
     steps = len(CASES) * len(tools) * rounds
+    space = max(case.size for case in CASES) * (1 + len(tools) + _FEWEST)
+    needs.room(folder, space)
     try:
         with closing(Progress(steps)) as progress, scratch(folder) as made:
             return {
@@ -215,7 +217,6 @@ def _all_cases(tools: dict[str, Batch], folder: Path, rounds: int) -> dict[str, 
                 for case in CASES
             }
     except OSError as error:
-        space = max(case.size for case in CASES) * (1 + len(tools) + _FEWEST)
         raise UnusableError(str(folder), error, space) from error
 
 

@@ -8,7 +8,7 @@ import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bench import errors
+from bench import needs
 from bench.measure import MB, overall_gain, size_mb
 
 if TYPE_CHECKING:
@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from bench.measure import Plan, Row
 
 _DIGITS = 3
+#: Mechanisms by which this machine moves all bytes, and where.
+_AS_SHUTIL = {
+    "copy_file_range": " within the kernel",
+    "sendfile": " within the kernel",
+    "read/write": "",
+}
 
 
 def require() -> ModuleType:
-    """Load tabulate; called before a run as well, so that it does not fail after it."""
-    return errors.require("tabulate", "tabulate")
+    """Load tabulate."""
+    return needs.module("tabulate")
 
 
 def heading(environment: Environment, plan: Plan) -> str:
@@ -49,10 +55,11 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Seque
     return text
 
 
-def summary(rows: Sequence[Row], peers: Sequence[str]) -> str:
-    """The overall gain, and what made it."""
+def summary(environment: Environment, rows: Sequence[Row], peers: Sequence[str]) -> str:
+    """The overall gain, and what made it, or why there is none."""
     others = "".join(f", {times(overall_gain(rows, peer))} vs {peer}" for peer in peers)
-    return f"\noverall gain: {times(overall_gain(rows))}{others}\n{_mechanisms(rows)}"
+    gain = f"overall gain: {times(overall_gain(rows))}{others}"
+    return "\n".join(("", gain, *_mechanisms(rows), *_no_gain(environment, rows)))
 
 
 def as_json(environment: Environment, plan: Plan, rows: Sequence[Row]) -> str:
@@ -117,17 +124,27 @@ def _count(number: int, one: str, more: str) -> str:
     return f"{number} {one if number == 1 else more}"
 
 
-def _mechanisms(rows: Sequence[Row]) -> str:
+def _mechanisms(rows: Sequence[Row]) -> list[str]:
     """One line for each run of sizes that went the same way."""
     groups = [
         (outcome, [size_mb(row.size) for row in same]) for outcome, same in groupby(rows, _outcome)
     ]
     if len(groups) == 1:
-        return f"mechanism: {groups[0][0]}"
-    return "\n".join(
+        return [f"mechanism: {groups[0][0]}"]
+    return [
         f"mechanism, {sizes[0] if len(sizes) == 1 else f'{sizes[0]} to {sizes[-1]}'} MB: {outcome}"
         for outcome, sizes in groups
-    )
+    ]
+
+
+def _no_gain(environment: Environment, rows: Sequence[Row]) -> list[str]:
+    """A line that says so, where speedcopy had no more than shutil has."""
+    used = list(dict.fromkeys(row.mechanism for row in rows))
+    if not _AS_SHUTIL.keys() >= {*used} or environment.file_system.copies_ranges:
+        return []
+    how = ", ".join(f"{name}{_AS_SHUTIL[name]}" for name in used)
+    text = f"no faster mechanism between these files ({how}, as shutil)"
+    return [f"{text}: on an SMB or NFS 4.2 share, btrfs, or XFS with reflinks expect more"]
 
 
 def _outcome(row: Row) -> str:

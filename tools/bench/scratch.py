@@ -11,6 +11,8 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from bench.progress import show
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -67,8 +69,13 @@ def scratch(parent: Path) -> Iterator[Path]:
         try:
             folder.mkdir()
             yield folder
+            show(f"removing {folder}")
+        except Stopped:
+            print(f"removing {folder}", file=sys.stderr, flush=True)
+            raise
         finally:
             _remove(folder)
+            show("")
     finally:
         _remove(folder)
 
