@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,6 +53,24 @@ def test_failing_copy(tmp_path: Path, workers: int) -> None:
     tools = [standard_library(), Copier("failing", failing)]
     with pytest.raises(BenchmarkError), scratch(tmp_path) as folder:
         measure.run(plan, tools, ours().transfer, folder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_threads(tmp_path: Path) -> None:
+    """One line, when the system starts no more: here, as their stacks do not fit."""
+    try:
+        before = threading.stack_size(1 << 46)
+    except (ValueError, OverflowError):
+        pytest.skip("stacks cannot be as large here")
+    plan = measure.Plan((1000,), repeats=1, workers=2, copies_per_worker=1)
+    try:
+        with (
+            pytest.raises(BenchmarkError, match="2 threads are too many"),
+            scratch(tmp_path) as made,
+        ):
+            measure.run(plan, [standard_library()], ours().transfer, made)
+    finally:
+        threading.stack_size(before)
     assert not list(tmp_path.iterdir())
 
 
