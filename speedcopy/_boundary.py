@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, NoReturn, Optional, Union
 
 from speedcopy import _errors, _report
 from speedcopy._native import ffi, lib
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from speedcopy._native import CData, Report
     from speedcopy._types import Path, Progress
 
@@ -28,6 +26,11 @@ NULL = ffi.NULL
 #: Bound once: a look-up less per copy.
 sc_copy = lib.sc_copy
 _STOPPED = -(lib.SC_STOPPED | lib.SC_AT_BOTH)
+
+_PLACE = lib.SC_AT_BOTH
+_CODE = lib.SC_AT_SRC - 1
+_SPECIAL = {lib.SC_NAMED_PIPE: "named pipe", lib.SC_CHARACTER_DEVICE: "character device"}
+_REASONS = {lib.SC_NO_DATA: "no data"}
 
 
 def load(library: str) -> None:
@@ -57,7 +60,7 @@ MECHANISMS = tuple(
 
 
 class _Caller:
-    """Who waits for one copy: the callback, and what it or a signal handler raised."""
+    """Who waits for one copy: the callback, and what stopped the copy."""
 
     __slots__ = ("progress", "raised")
 
@@ -66,17 +69,42 @@ class _Caller:
         self.raised: Optional[BaseException] = None
 
 
-def _keep(_kind: type[BaseException], exception: BaseException, tick: TracebackType) -> None:
-    ffi.from_handle(tick.tb_frame.f_locals["caller"]).raised = exception
+#: Its arguments are what a signal handler raised in sc_tick where sc_tick does not catch it: the
+#: type, the exception and its traceback. C code puts them there, which no second signal interrupts.
+_escaped: BaseException = BaseException()
 
 
-@ffi.def_extern(error=1, onerror=_keep)
+@ffi.def_extern(error=1, onerror=_escaped.__init__)  # type: ignore[misc]
 def sc_tick(caller: CData, copied: int, total: int) -> int:
     """Calls ``progress``; that Python code runs at all lets pending signal handlers run."""
-    progress = ffi.from_handle(caller).progress
-    if progress is not None and total >= 0:
-        progress(copied, total)
+    waiting: _Caller = ffi.from_handle(caller)
+    try:
+        if waiting.progress is not None and total >= 0:
+            waiting.progress(copied, total)
+    except BaseException as error:  # noqa: BLE001
+        waiting.raised = error
+        return 1
     return 0
+
+
+def _stopped(waiting: _Caller, handle: CData) -> Optional[BaseException]:
+    """What stopped the copy, if anything."""
+    if _escaped.args:
+        _kind, error, traceback = _escaped.args
+        if traceback.tb_frame.f_locals["caller"] == handle:
+            if waiting.raised is not None:
+                _add_context(error, waiting.raised)
+            waiting.raised = error
+            _escaped.args = ()
+    return waiting.raised
+
+
+def _add_context(error: BaseException, first: BaseException) -> None:
+    """Has ``error`` say that it came while ``first`` was on its way."""
+    while error is not first:
+        if error.__context__ is None:
+            error.__context__ = first
+        error = error.__context__
 
 
 def new_report() -> Report:
@@ -96,22 +124,49 @@ def copy(
 
     Raises what ``progress`` or a signal handler raised and so stopped it.
     """
-    caller = _Caller(progress)
-    handle = ffi.new_handle(caller)
+    waiting = _Caller(progress)
+    handle = ffi.new_handle(waiting)
     if progress is not None:
         flags |= lib.SC_TELL_END
     try:
         result = sc_copy(src, dst, flags, handle, report or NULL)
         if result == _STOPPED:
-            # Nothing was kept if a signal interrupted the keeping: cffi has printed what was lost.
-            raise caller.raised or KeyboardInterrupt  # noqa: TRY301
+            first = _stopped(waiting, handle)
+            raise KeyboardInterrupt if first is None else first  # noqa: TRY301 (see below)
     except BaseException as error:
-        if caller.raised not in (None, error):
-            error.__context__ = caller.raised  # a second signal, while C cleaned up after the first
+        first = _stopped(waiting, handle)
+        if first is not None:
+            _add_context(error, first)  # a second signal, while C cleaned up or here
         raise
     finally:
-        caller.raised = None  # its traceback leads back here: a cycle
+        waiting.raised = None  # its traceback leads back here: a cycle
     return result
+
+
+def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
+    """Raises what a failed copy comes to.
+
+    ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
+    them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
+    becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError that
+    belongs to the errno. As in the standard library, an error of opening carries the one name
+    that it is about, any other error both.
+    """
+    code, place = -result & _CODE, -result & _PLACE
+    if code == lib.SC_SAME_FILE:
+        raise _errors.same_file(src, dst)
+    path = src if place == lib.SC_AT_SRC else dst
+    if code in _SPECIAL:
+        raise _errors.special_file(path, _SPECIAL[code])
+    if place == _PLACE:
+        cause = _errors.both(refusal, src, dst) if refusal else None
+        raise _errors.both(code, src, dst) from cause
+    error = _errors.one(code, path)
+    if isinstance(error, IsADirectoryError) and path is dst and not os.path.exists(dst):
+        # a missing directory with a slash behind it: python/cpython#87385
+        msg = f"Directory does not exist: {dst!s}"
+        raise FileNotFoundError(msg) from error
+    raise error
 
 
 def fail(result: int, src: Path, dst: Path, flags: int, report: Optional[Report]) -> int:
@@ -120,10 +175,10 @@ def fail(result: int, src: Path, dst: Path, flags: int, report: Optional[Report]
     Returns only if the native layer leaves the copy to the standard library: the code of the
     reason, or 0.
     """
-    if not -result & lib.SC_LEAVE_IT:
-        refusals = report.declined if report and flags & ALWAYS else ()
-        _errors.raise_for(result, src, dst, next(filter(None, refusals), 0))
-    return -result & ~lib.SC_LEAVE_IT
+    if -result & lib.SC_LEAVE_IT:
+        return -result & ~lib.SC_LEAVE_IT
+    refusals = report.declined if report and flags & ALWAYS else ()
+    raise_for(result, src, dst, next(filter(None, refusals), 0))
 
 
 def mechanism(report: Report) -> str:
@@ -138,4 +193,5 @@ def offloaded(report: Report) -> Optional[bool]:
 
 def declined(report: Report) -> dict[str, str]:
     """The mechanisms that could not, and the names of their errnos."""
-    return {name: _errors.name_of(code) for name, code in zip(MECHANISMS, report.declined) if code}
+    codes = zip(MECHANISMS, report.declined)
+    return {name: _REASONS.get(code) or _errors.name_of(code) for name, code in codes if code}

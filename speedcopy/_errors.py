@@ -1,4 +1,4 @@
-"""From what the native layer returns to the exception that ``shutil.copyfile`` would raise."""
+"""The exceptions that ``shutil.copyfile`` raises, made without it and without the native layer."""
 
 from __future__ import annotations
 
@@ -6,60 +6,41 @@ import errno
 import os
 import sys
 from shutil import SameFileError, SpecialFileError
-from typing import TYPE_CHECKING, NoReturn, Optional, Union
-
-from speedcopy._native import ffi, lib
+from typing import TYPE_CHECKING, Optional, Union
 
 if TYPE_CHECKING:
     from speedcopy._types import Path
 
-    Name = Union[str, bytes]
-
-_SPECIAL = {
-    lib.SC_NAMED_PIPE: "`%s` is a named pipe",
-    lib.SC_CHARACTER_DEVICE: "`%s` is a character device",
-}
+    Name = Union[str, bytes, int]
 
 #: Where two names share a number, the one that the kernel's manual pages use.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
 
-_PLACE = lib.SC_AT_BOTH
-_CODE = lib.SC_AT_SRC - 1
+
+def same_file(src: Path, dst: Path) -> SameFileError:
+    """For two names of one file."""
+    return SameFileError(f"{src!r} and {dst!r} are the same file")
 
 
-def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
-    """Raises what a failed copy comes to.
+def special_file(path: Path, kind: str) -> SpecialFileError:
+    """For what is no file to copy: "named pipe" or "character device"."""
+    shown = path.path if isinstance(path, os.DirEntry) else path
+    return SpecialFileError(f"`{shown!s}` is a {kind}")
 
-    ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
-    them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
-    becomes the cause.
 
-    Raises SameFileError, SpecialFileError or the subclass of OSError that belongs to the errno. As
-    in the standard library, an error of opening carries the one name that it is about, any other
-    error both.
-    """
-    code, place = -result & _CODE, -result & _PLACE
-    if code == lib.SC_SAME_FILE:
-        msg = f"{src!r} and {dst!r} are the same file"
-        raise SameFileError(msg)
-    name = src if place == lib.SC_AT_SRC else dst
-    if code in _SPECIAL:
-        raise SpecialFileError(
-            _SPECIAL[code] % (name.path if isinstance(name, os.DirEntry) else name)
-        )
-    if place == lib.SC_AT_BOTH:
-        raise both(code, src, dst) from both(refusal, src, dst) if refusal else None
-    error = _error(code, os.fspath(name))
-    if isinstance(error, IsADirectoryError) and name is dst and not os.path.exists(dst):
-        # a missing directory with a slash behind it: python/cpython#87385
-        msg = f"Directory does not exist: {dst!s}"
-        raise FileNotFoundError(msg) from error
-    raise error
+def one(code: int, path: Path) -> OSError:
+    """The OSError of an errno that concerns one of the files."""
+    return _error(code, _name(path))
 
 
 def both(code: int, src: Path, dst: Path) -> OSError:
     """The OSError of an errno that concerns both files."""
-    return _error(code, os.fspath(src), os.fspath(dst))
+    return _error(code, _name(src), _name(dst))
+
+
+def _name(path: Path) -> Name:
+    """As the standard library puts it into an error; a caller may hand in a descriptor."""
+    return path if isinstance(path, int) else os.fspath(path)
 
 
 def with_code(error: OSError, code: int, src: Path, dst: Path) -> OSError:
@@ -69,15 +50,19 @@ def with_code(error: OSError, code: int, src: Path, dst: Path) -> OSError:
     than "Permission denied". An error without a name gets both.
     """
     if error.filename is None:
-        error.filename, error.filename2 = os.fspath(src), os.fspath(dst)
+        error.filename, error.filename2 = _name(src), _name(dst)
+    if not code:
+        return error
     windows = _error(code, error.filename, error.filename2)
-    return windows if code and windows.errno == error.errno else error
+    return windows if windows.errno == error.errno else error
 
 
 if sys.platform == "win32":
 
     def _error(code: int, name: Name, other: Optional[Name] = None) -> OSError:
         """Of a Win32 code: Python knows the errno and the class."""
+        from speedcopy._native import ffi  # noqa: PLC0415 (only the native layer has such codes)
+
         text = ffi.getwinerror(code)[1]
         return OSError(0, text.replace("0x%X", f"0x{code:X}"), name, code, other)
 
@@ -92,6 +77,4 @@ else:
 
     def name_of(code: int) -> str:
         """How a report spells the errno with which a mechanism declined."""
-        if code == lib.SC_NO_DATA:
-            return "no data"
         return _NAMES.get(code, str(code))

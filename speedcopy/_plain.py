@@ -1,4 +1,4 @@
-"""What the standard library does after its audit event, for what the native layer leaves to it."""
+"""Reading and writing, as the standard library does after its audit event, and nothing faster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 from speedcopy import _errors
-from speedcopy._native import lib
 
 if TYPE_CHECKING:
     from speedcopy._types import Path, Progress
@@ -69,10 +68,10 @@ def _guard(src: Path, dst: Path) -> bool:
     """Refuses what shutil refuses; returns whether there is a dst."""
     src_st, dst_st = _stat(src), _stat(dst)
     if src_st and dst_st and os.path.samestat(src_st, dst_st):
-        _errors.raise_for(-(lib.SC_SAME_FILE | lib.SC_AT_BOTH), src, dst)
-    for st, place in ((src_st, lib.SC_AT_SRC), (dst_st, lib.SC_AT_DST)):
+        raise _errors.same_file(src, dst)
+    for st, path in ((src_st, src), (dst_st, dst)):
         if st and stat.S_ISFIFO(st.st_mode):
-            _errors.raise_for(-(lib.SC_NAMED_PIPE | place), src, dst)
+            raise _errors.special_file(path, "named pipe")
     return dst_st is not None
 
 

@@ -26,7 +26,7 @@ from outcome import Case, outcome_in
 from windows_cases import CASES, LONG, PREFIX, SHARE, kernel32, opened
 
 import speedcopy
-from speedcopy import _boundary, _copyfile, _errors
+from speedcopy import _boundary, _copyfile
 from speedcopy._native import lib
 
 STDLIB = shutil.copyfile
@@ -107,7 +107,7 @@ class TestErrors:
         for code in range(1, 0x4000):
             python: Any = ctypes.WinError(code)  # type: ignore[attr-defined, unused-ignore]
             with pytest.raises(OSError) as caught:  # noqa: PT011
-                _errors.raise_for(-(code | lib.SC_AT_BOTH), "src", Path("dst"))
+                _boundary.raise_for(-(code | lib.SC_AT_BOTH), "src", Path("dst"))
             ours: Any = caught.value
             assert ours.__class__ is python.__class__
             assert (ours.errno, ours.winerror) == (python.errno, code)
