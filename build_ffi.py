@@ -22,17 +22,22 @@ class Platform(NamedTuple):
     """What the extension is made of on one platform.
 
     ``char`` is the C type that a path is made of, ``headers`` are read by the compiler and by
-    cffi, ``sources`` are compiled with ``macros``, which say how new a system is looked for.
+    cffi, ``sources`` are compiled with ``macros``, which say how new a system is looked for, and
+    with ``options`` of the compiler.
     """
 
     char: str
     headers: tuple[str, ...]
     sources: tuple[str, ...]
     macros: tuple[tuple[str, Optional[str]], ...]
+    options: tuple[str, ...] = ()
 
 
 _POSIX = ("posix.c", "open.c", "table.c", "rounds.c", "read_write.c")
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
+
+#: A function of the host program with the name of one of ours takes its place otherwise.
+_HIDDEN = ("-fvisibility=hidden",)
 
 PLATFORMS = {
     "linux": Platform(
@@ -40,6 +45,7 @@ PLATFORMS = {
         ("speedcopy.h", "linux.h"),
         (*_POSIX, "linux.c"),
         (("_GNU_SOURCE", None), _LARGE_FILES),
+        _HIDDEN,
     ),
     "win32": Platform(
         "wchar_t",
@@ -75,6 +81,7 @@ def make_ffi(platform: str) -> FFI:
         depends=[path.as_posix() for path in sorted(NATIVE.glob("*.h"))],
         include_dirs=[NATIVE.as_posix()],
         define_macros=[("SC_CHAR", row.char), *row.macros],
+        extra_compile_args=list(row.options),
     )
     return ffi
 

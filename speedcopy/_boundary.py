@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NoReturn, Optional, Union
 from speedcopy import _errors, _report
 from speedcopy._native import ffi, lib
 
+# isort: split
+import _cffi_backend  # noqa: F401 (the extension needs it, and PyInstaller sees only imports)
+
 if TYPE_CHECKING:
     from speedcopy._native import CData, Report
     from speedcopy._types import Path, Progress

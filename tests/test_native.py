@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import importlib
 import os
 import re
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from speedcopy import _copyfile
+from speedcopy import _copyfile, _interpreter
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -133,6 +134,24 @@ def test_mechanisms() -> None:
 def test_no_such_mechanism(row: int) -> None:
     """A row outside the table has no name."""
     assert lib.sc_mechanism_name(row) == ffi.NULL
+
+
+def test_hidden() -> None:
+    """Python finds the module; nobody else's function can take the place of ours, or ours theirs."""
+    if not (ROOT / "build_ffi.py").exists():
+        pytest.skip("the sources are not here")
+    library = ctypes.CDLL(native.__file__)
+    entry = "PyInit__native" if sys.implementation.name == "cpython" else "_cffi_pypyinit__native"
+    assert hasattr(library, entry)
+    sources = "".join(path.read_text() for path in NATIVE.glob("*.[ch]"))
+    names = set(re.findall(r"\b(sc_\w+)\(", without_comments(sources)))
+    assert {"sc_copy", "sc_tick"} <= names
+    assert not {name for name in names if hasattr(library, name)}
+
+
+def test_supported(build_ffi: ModuleType) -> None:
+    """The package knows which platforms it is built for."""
+    assert set(_interpreter.SUPPORTED) == set(build_ffi.PLATFORMS)
 
 
 def test_report_layout() -> None:

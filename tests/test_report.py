@@ -87,6 +87,37 @@ def test_wrong_reflink(reflink: Any, src: Path) -> None:
     assert not src.with_name("dst").exists()
 
 
+def test_contradiction(src: Path) -> None:
+    """A clone has the holes of src: without holes there is none, and nothing is touched."""
+    with pytest.raises(ValueError, match="contradict"):
+        speedcopy.transfer("missing", src, reflink="always", sparse=False)
+    assert src.read_bytes() == pattern(5000)
+
+
+def test_default_gives_way(src: Path) -> None:
+    """SPEEDCOPY_SPARSE=0 is no contradiction to a clone: it is cloned or refused as ever."""
+    code = (
+        "import speedcopy\n"
+        "try:\n    print(speedcopy.transfer('src', 'dst', reflink='always').mechanism)\n"
+        "except OSError as error:\n    print(error.errno)\n"
+    )
+    with_holes = run(code, src.parent).stdout
+    src.with_name("dst").unlink(missing_ok=True)
+    assert run(code, src.parent, SPEEDCOPY_SPARSE="0").stdout == with_holes
+
+
+@pytest.mark.parametrize("variables", [{"reflink": "never"}, {"sparse": False}])
+def test_disabled_and_nothing_shared(
+    variables: Any, src: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the native layer, too, no file system is asked that may clone or leave holes."""
+    monkeypatch.setattr(speedcopy, "SPEEDCOPY_DISABLE", True)
+    monkeypatch.setattr("speedcopy._copyfile._stdlib_copyfile", None)
+    told = speedcopy.transfer(src, src.with_name("dst"), **variables)
+    assert (told.mechanism, told.copied) == ("read/write", 5000)
+    assert src.with_name("dst").read_bytes() == pattern(5000)
+
+
 @pytest.mark.parametrize("reflink", ["auto", "never"])
 @pytest.mark.parametrize("sparse", [True, False])
 def test_options(reflink: Reflink, sparse: bool, src: Path) -> None:

@@ -56,6 +56,7 @@ class Moments:
     """Raises ``error`` at step number ``number`` of the boundary, as a signal handler would."""
 
     def __init__(self, number: int, error: BaseException) -> None:
+        """Counts from 0."""
         self.left = number
         self.error = error
         self.raised = False
@@ -91,7 +92,8 @@ def test_every_moment(
     for number in itertools.count():
         if old is not None:
             (folder / "dst").write_bytes(old)
-        stop, moments, raised = First(), Moments(number, second()), []
+        stop, moments = First(), Moments(number, second())
+        raised: list[BaseException] = []
 
         def progress(_copied: int, _total: int, stop: First = stop, raised: Any = raised) -> None:
             if first:

@@ -23,10 +23,11 @@ def package(tmp_path: Path) -> Path:
     return tmp_path / "path"
 
 
-def run(package: Path, code: str) -> subprocess.CompletedProcess[str]:
+def run(package: Path, code: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Runs Python with the copy on its path, and no site: editable installs find more there."""
+    start = f"import sys; sys.path.insert(0, {str(package)!r}); {code}"
     return subprocess.run(
-        [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(package)!r}); {code}"],
+        [sys.executable, "-S", *options, "-c", start],
         cwd=package.parent,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -43,7 +44,7 @@ def output(package: Path, code: str) -> str:
         "assert importlib.util.find_spec('speedcopy._native') is None; "
         "new = open('src', 'wb'); new.write(b'data' * 999); new.close(); "
     )
-    done = run(package, start + code)
+    done = run(package, start + code, "-W", "ignore::RuntimeWarning")
     assert not done.stderr
     assert done.returncode == 0
     return done.stdout.strip()
@@ -58,9 +59,61 @@ def test_copies(package: Path) -> None:
 
 
 def test_says_so(package: Path) -> None:
-    """Transfer names the standard library."""
-    code = "t = transfer('src', 'dst'); print(t.mechanism, t.copied, t.declined)"
-    assert output(package, code) == "shutil.copyfile 3996 {}"
+    """Transfer names the standard library, and the reason; so does the line of SPEEDCOPY_DEBUG."""
+    code = "t = transfer('src', 'dst'); print(t.mechanism, t.copied, t.declined, t)"
+    told = output(package, code)
+    assert told.startswith("shutil.copyfile 3996 {'native': 'not built'} ")
+    assert told.endswith("; declined: native (not built)")
+
+
+def test_warns_once(package: Path) -> None:
+    """The import warns, once; copies do not."""
+    code = (
+        "import speedcopy; import speedcopy as again; open('src', 'w').close(); "
+        "speedcopy.copyfile('src', 'dst'); speedcopy.transfer('src', 'dst')"
+    )
+    done = run(package, code, "-W", "always")
+    assert done.returncode == 0
+    lines = [line for line in done.stderr.splitlines() if "Warning" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("<string>:1: RuntimeWarning: speedcopy is installed without its")
+
+
+def test_unsupported_platform(package: Path) -> None:
+    """Where there is no native layer to miss, nothing is said."""
+    code = (
+        "import shutil; sys.platform = 'plan9'; import speedcopy; open('src', 'w').close(); "
+        "print(speedcopy.transfer('src', 'dst').declined)"
+    )
+    done = run(package, code, "-W", "error")
+    assert (done.stdout.strip(), done.stderr) == ("{}", "")
+
+
+@pytest.mark.parametrize("options", ["reflink='never'", "sparse=False"])
+def test_nothing_shared(package: Path, options: str) -> None:
+    """What may not share extents or have holes is read and written, not left to the library."""
+    code = (
+        "from speedcopy import _copyfile; _copyfile._stdlib_copyfile = None; "
+        f"t = transfer('src', 'dst', {options}, progress=lambda *told: print(*told)); "
+        "print(t.mechanism, t.copied)"
+    )
+    assert output(package, code).splitlines() == ["3996 3996", "read/write 3996"]
+    assert (package.parent / "dst").read_bytes() == b"data" * 999
+
+
+@pytest.mark.parametrize("name", ["'src'", "3"])
+def test_refusals_of_plain(package: Path, name: str) -> None:
+    """That way raises what the standard library raises, for names and descriptors."""
+    code = (
+        "\nimport os\nos.dup2(os.open('src', os.O_RDONLY), 3)\n"
+        "for copy in (shutil.copyfile, lambda *names: transfer(*names, sparse=False)):\n"
+        f"    for names in (({name}, 'src'), ('missing', 'dst'), (None, 'dst'), ('src', '.')):\n"
+        "        try:\n            copy(*names)\n"
+        "        except Exception as error:\n            print(repr(error))\n"
+    )
+    theirs_and_ours = output(package, code).splitlines()
+    assert len(theirs_and_ours) == 8
+    assert theirs_and_ours[:4] == theirs_and_ours[4:]
 
 
 @pytest.mark.parametrize("call", ["copyfile", "transfer"])
