@@ -193,12 +193,12 @@ def _copy_in_python(
     Python 3.14 may have the file system clone, it is read and written then, unless a test has
     put something of its own under the standard library.
     """
-    linked = not follow_symlinks and _is_link(src)
-    if plainly and not linked and not _stand_ins.are_there():
+    if plainly and not _stand_ins.are_there() and (follow_symlinks or not _is_link(src)):
         sys.audit("shutil.copyfile", src, dst)
         return "read/write", _plain.copy(src, dst, progress, 0)
     expected = _size_of(src) if isinstance(dst, int) else 0
     _stdlib_copyfile(src, dst, follow_symlinks=follow_symlinks)
+    linked = not follow_symlinks and _is_link(src)
     copied = 0 if linked else _size_of(dst, unknown=expected)
     if progress is not None:
         progress(copied, copied)

@@ -110,7 +110,8 @@ class Outcome:
     """The result of one copy, the folder after it, and what an audit hook heard of it.
 
     ``returned`` is "dst" for the very object that was given, ``audited`` has an item per
-    ``shutil.copyfile`` event: whether it told the very objects.
+    ``shutil.copyfile`` event: whether it told the very objects; and of a copy that succeeded one
+    per file that it opened. Before one that fails, ours tells of a file that shutil does not reach.
     """
 
     returned: str
@@ -149,8 +150,8 @@ _heard: list[tuple[int, tuple[Any, ...]]] = []
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "shutil.copyfile":
-        _heard.append((threading.get_ident(), arguments))
+    if event in ("shutil.copyfile", "open"):
+        _heard.append((threading.get_ident(), (event, *arguments)))
 
 
 getattr(sys, "addaudithook", lambda _: None)(_listen)
@@ -201,6 +202,21 @@ def made(value: Any) -> Any:
     return value.make() if isinstance(value, Late) else value
 
 
+def _audited(src: Any, dst: Any, *, opens: bool) -> tuple[str, ...]:
+    """What this thread's copy has told; what it left to the standard library, that told again."""
+    mine = [told for thread, told in _heard if thread == threading.get_ident()]
+    copies = [
+        "src, dst" if told[1] is src and told[2] is dst else repr(told)
+        for told in mine
+        if told[0] == "shutil.copyfile"
+    ]
+    names = [os.fspath(path) for path in (src, dst) if opens and not isinstance(path, int)]
+    opened = [told for told in mine if told[0] == "open" and told[1] in names]
+    if sys.implementation.name == "pypy":  # whose open() tells other flags than it uses
+        opened = [told[:-1] for told in opened]
+    return (*copies, *dict.fromkeys(map(repr, opened)))
+
+
 def outcome(copy: Executor, case: Case) -> Outcome:
     """Lays out the current folder, copies in it and looks at what that came to."""
     with ExitStack() as stack:
@@ -216,11 +232,7 @@ def outcome(copy: Executor, case: Case) -> Outcome:
                 returned = "dst" if result is dst else repr(result)
             except Exception as error:  # noqa: BLE001
                 failure = Failure.of(error)
-        audited = tuple(
-            "src, dst" if told[0] is src and told[1] is dst else repr(told)
-            for thread, told in _heard
-            if thread == threading.get_ident()
-        )
+        audited = _audited(src, dst, opens=failure is None)
         tree = {name: Entry.of(name) for name in names_below(".")}
     return Outcome(returned, failure, tree, audited)
 
