@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Optional
@@ -33,7 +32,7 @@ else:
     else:
         _native = _boundary
 
-_stdlib_copyfile = shutil.copyfile
+stdlib_copyfile = _stand_ins.standard_copyfile()
 _KEEP_HOLES = _switches.from_environment("SPEEDCOPY_SPARSE", default=True)
 _DEFAULT_FLAGS = _native.KEEP_HOLES if _native and _KEEP_HOLES else 0
 
@@ -197,7 +196,7 @@ def _copy_in_python(
         sys.audit("shutil.copyfile", src, dst)
         return "read/write", _plain.copy(src, dst, progress, 0)
     expected = _size_of(src) if isinstance(dst, int) else 0
-    _stdlib_copyfile(src, dst, follow_symlinks=follow_symlinks)
+    stdlib_copyfile(src, dst, follow_symlinks=follow_symlinks)
     linked = not follow_symlinks and _is_link(src)
     copied = 0 if linked else _size_of(dst, unknown=expected)
     if progress is not None:

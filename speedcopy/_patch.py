@@ -5,49 +5,80 @@ from __future__ import annotations
 import shutil
 import threading
 from contextlib import contextmanager
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Callable
 
-from speedcopy._copyfile import copyfile
+from speedcopy._copyfile import copyfile, stdlib_copyfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock = threading.RLock()
 
-#: What copyfile has taken the place of, latest last: somebody may patch over us and we over them.
-_replaced: list[Callable[..., Any]] = []
+#: What we have put in, latest last, and what each of these has replaced. Each is a function of its
+#: own: so we know which one is on top again when somebody who came in between has gone.
+_layers: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 #: How many patched_copyfile() blocks are open, and whether the first of them patched.
 _blocks = 0
 _patched_by_block = False
 
 
+def _is_ours(function: Callable[..., Any]) -> bool:
+    return getattr(function, "__code__", None) is copyfile.__code__
+
+
+def _twin() -> Callable[..., Any]:
+    """Another function that does what :func:`copyfile` does."""
+    twin = FunctionType(copyfile.__code__, copyfile.__globals__, copyfile.__name__)
+    for name in ("__kwdefaults__", "__doc__", "__module__", "__qualname__", "__annotations__"):
+        setattr(twin, name, getattr(copyfile, name))
+    return twin
+
+
+def _install(function: Callable[..., Any]) -> None:
+    setattr(shutil, "copyfile", function)  # noqa: B010
+    setattr(shutil, "_orig_copyfile", stdlib_copyfile)  # noqa: B010
+
+
 def patch_copyfile() -> None:
     """Makes ``shutil.copyfile`` our :func:`copyfile`, and with it copy, copy2, copytree and move.
 
-    Does nothing if it is already. What was there before, the standard library's or somebody
-    else's, is kept as ``shutil._orig_copyfile``.
+    Does nothing if it is already. ``shutil._orig_copyfile`` is the standard library's. What was
+    there before, that or somebody else's, comes back with :func:`unpatch_copyfile`. Over
+    somebody's patch of our patch, a twin of our function is put in.
 
     On Windows, ``shutil.copy2`` of Python 3.12 and later calls CopyFile2 itself where it can, and
     so do copytree and move, which use it: the patch does not change those.
     """
     with _lock:
-        if shutil.copyfile is not copyfile:
-            _replaced.append(shutil.copyfile)
-            setattr(shutil, "_orig_copyfile", shutil.copyfile)  # noqa: B010
-            setattr(shutil, "copyfile", copyfile)  # noqa: B010
+        below = shutil.copyfile
+        if _is_ours(below):
+            return
+        if below is stdlib_copyfile:
+            _layers.clear()  # somebody has taken all of ours out
+        layer = _twin() if copyfile in _layers else copyfile
+        _layers[layer] = below
+        _install(layer)
 
 
 def unpatch_copyfile() -> None:
     """Puts back what :func:`patch_copyfile` replaced.
 
     Does nothing if ``shutil.copyfile`` is not ours: nothing was patched, or somebody has
-    patched over us, and taking our patch out would lose theirs.
+    patched over us, and taking our patch out would lose theirs. What somebody had put over ours
+    and has taken away again does not come back; in doubt the standard library's does.
     """
     with _lock:
-        if shutil.copyfile is copyfile and _replaced:
-            setattr(shutil, "copyfile", _replaced.pop())  # noqa: B010
-            setattr(shutil, "_orig_copyfile", _replaced[-1] if _replaced else shutil.copyfile)  # noqa: B010
+        if not _is_ours(shutil.copyfile):
+            return
+        below: Callable[..., Any] = stdlib_copyfile
+        while _layers:
+            layer, replaced = _layers.popitem()
+            if layer is shutil.copyfile:
+                below = replaced
+                break
+        _install(below)
 
 
 @contextmanager
@@ -60,7 +91,7 @@ def patched_copyfile() -> Iterator[None]:
     global _blocks, _patched_by_block  # noqa: PLW0603
     with _lock:
         if _blocks == 0:
-            _patched_by_block = shutil.copyfile is not copyfile
+            _patched_by_block = not _is_ours(shutil.copyfile)
             patch_copyfile()
         _blocks += 1
     try:

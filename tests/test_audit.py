@@ -87,7 +87,7 @@ def test_refused(
 
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_no_src(name: str, folder: Path) -> None:
-    """Of a dst that the standard library does not come to, ours tells too; the error is the same."""
+    """Of a dst that shutil does not come to, ours tells too; the error is the same."""
     listening.append(None)
     for copy in (STDLIB, speedcopy.copyfile):
         heard.clear()

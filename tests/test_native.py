@@ -137,7 +137,7 @@ def test_no_such_mechanism(row: int) -> None:
 
 
 def test_hidden() -> None:
-    """Python finds the module; nobody else's function can take the place of ours, or ours theirs."""
+    """Python finds the module; no function of ours can replace another, or be replaced."""
     if not (ROOT / "build_ffi.py").exists():
         pytest.skip("the sources are not here")
     library = ctypes.CDLL(native.__file__)

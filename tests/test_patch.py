@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, Callable
+from unittest import mock
 
 import pytest
 
@@ -27,6 +31,11 @@ def installed() -> Any:
 def install(function: Any) -> None:
     """Patches as anybody would."""
     setattr(shutil, "copyfile", function)  # noqa: B010
+
+
+def does_as_ours(function: Any) -> bool:
+    """Whether it is our function or its twin."""
+    return getattr(function, "__code__", None) is ours.__code__
 
 
 def original() -> Any:
@@ -84,12 +93,12 @@ def test_unpatch_unpatched() -> None:
 
 
 def test_over_theirs() -> None:
-    """What we patch over is kept, is the original, and comes back."""
+    """What we patch over is kept and comes back; the original is the standard library's."""
     theirs = somebodys(STDLIB)
     install(theirs)
     patch_copyfile()
     assert installed() is ours
-    assert original() is theirs
+    assert original() is STDLIB
     unpatch_copyfile()
     assert installed() is theirs
     unpatch_copyfile()
@@ -114,13 +123,86 @@ def test_between_ours() -> None:
     theirs = somebodys(ours)
     install(theirs)
     patch_copyfile()
-    assert installed() is ours
-    assert original() is theirs
+    assert does_as_ours(installed())
+    assert original() is STDLIB
     unpatch_copyfile()
     assert installed() is theirs
     install(ours)
     unpatch_copyfile()
     assert installed() is STDLIB
+
+
+#: What happens after patch_copyfile(), a letter each: somebody puts a mock in or takes it away, we
+#: patch or unpatch; and what is there in the end.
+STORIES = {
+    "mock": ("m M", "ours"),
+    "mock, unpatched within": ("m u M u", "stdlib"),
+    "mock around a patch": ("m p M u", "stdlib"),
+    "mock around a patch and its end": ("m p u", "mock"),
+    "mock around a patch and its end, gone": ("m p u M u", "stdlib"),
+    "mock around a block": ("m b", "mock"),
+    "mock around a block, gone": ("m b M u", "stdlib"),
+    "mock around two patches": ("m p p M u u", "stdlib"),
+    "one after the other": ("m p M m p M u", "stdlib"),
+    "one in the other": ("m p m p M M u", "stdlib"),
+    "one in the other, unpatched between": ("m p m p M u", "mock"),
+    "unpatched before the mock goes": ("m p u u M", "ours"),
+    "torn out, and patched again": ("u m p s p u", "stdlib"),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_no_dead_function_comes_back(story: str, folder: Path) -> None:
+    """A mock that has gone is nowhere, one that has not is not lost; all that is left copies."""
+    steps, expected = STORIES[story]
+    (folder / "src").write_bytes(b"data")
+    mocks: list[Any] = []
+    patch_copyfile()
+    for step in steps.split():
+        if step == "m":
+            mocks.append(mock.patch("shutil.copyfile"))
+            mocks[-1].start()
+        elif step == "M":
+            mocks.pop().stop()
+        elif step == "s":
+            install(STDLIB)
+        elif step == "b":
+            with patched_copyfile():
+                assert does_as_ours(installed())
+        else:
+            {"p": patch_copyfile, "u": unpatch_copyfile}[step]()
+    kinds = {"ours": does_as_ours(installed()), "stdlib": installed() is STDLIB}
+    assert next((kind for kind, is_it in kinds.items() if is_it), "mock") == expected
+    if expected != "mock":
+        for copy in (installed(), original()):
+            copy(folder / "src", folder / "dst")
+            assert (folder / "dst").read_bytes() == b"data"
+            (folder / "dst").unlink()
+    mock.patch.stopall()
+
+
+def test_imported_within_a_mock(tmp_path: Path) -> None:
+    """What copies when the native layer cannot is the standard library's, whenever we came."""
+    code = (
+        "import shutil, sys; sys.path[:] = %r\nfrom unittest import mock\n"
+        "real = shutil.copyfile\n"
+        "with mock.patch('shutil.copyfile'):\n    import speedcopy\n"
+        "open('src', 'w').write('data')\nspeedcopy.SPEEDCOPY_DISABLE = True\n"
+        "speedcopy.copyfile('src', 'dst')\nprint(open('dst').read())\n"
+        "for copy in (real, speedcopy.copyfile):\n"
+        "    try:\n        copy('src', 'src')\n"
+        "    except shutil.SameFileError as error:\n        print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code % [os.path.abspath(name) for name in sys.path]],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    first, theirs, mine = done.stdout.splitlines()
+    assert (first, mine) == ("data", theirs)
 
 
 def test_torn_out() -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
 import pytest
@@ -143,45 +144,44 @@ def test_two_signals_at_once(worker: Worker, folder: Path, progress: str) -> Non
         assert (folder / "dst").exists() == bool(old)
 
 
+def stopped_by(error: BaseException, copy: Callable[[Any], object]) -> bool:
+    """Whether just what its progress raises comes out of a copy."""
+
+    def progress(_copied: int, _total: int) -> NoReturn:
+        raise error
+
+    try:
+        copy(progress)
+    except (First, Second) as caught:
+        return caught is error
+    return False
+
+
 def test_nested_and_in_threads(folder: Path) -> None:
     """What stops a copy in progress of another, in many threads, stops that one only."""
     (folder / "src").write_bytes(b"data")
-    wrong: list[str] = []
-
-    def copy(name: str, progress: Optional[Callable[[int, int], object]]) -> None:
-        speedcopy.copyfile(folder / "src", folder / name, progress=progress)
+    right: list[bool] = []
 
     def work(number: int) -> None:
-        inner, outer = First(), Second()
-
-        def stop_inner(_copied: int, _total: int) -> NoReturn:
-            raise inner
-
-        def progress(_copied: int, _total: int) -> NoReturn:
-            try:
-                copy(f"inner{number}", stop_inner)
-            except First as error:
-                if error is not inner:
-                    wrong.append("inner")
-            copy(f"whole{number}", None)
-            raise outer
+        def outer(_copied: int, _total: int) -> None:
+            inner = partial(speedcopy.copyfile, folder / "src", folder / f"inner{number}")
+            right.append(stopped_by(First(), lambda stop: inner(progress=stop)))
+            raise second
 
         for _ in range(50):
+            second = Second()
             try:
-                copy(f"outer{number}", progress)
+                speedcopy.copyfile(folder / "src", folder / f"outer{number}", progress=outer)
             except Second as error:
-                if error is not outer:
-                    wrong.append("outer")
-            else:
-                wrong.append("not stopped")
+                right.append(error is second)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
-    assert sorted(os.listdir(folder)) == ["src", *(f"whole{number}" for number in range(6))]
+    assert right == [True] * 600
+    assert os.listdir(folder) == ["src"]
 
 
 # Below: what runs in the worker.
