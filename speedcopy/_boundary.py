@@ -94,7 +94,7 @@ def _stopped(waiting: _Caller, handle: CData) -> Optional[BaseException]:
     """What stopped the copy, if anything."""
     if _escaped.args:
         _kind, error, traceback = _escaped.args
-        if traceback.tb_frame.f_locals["caller"] == handle:
+        if traceback.tb_frame.f_locals.get("caller", handle) == handle:
             if waiting.raised is not None:
                 _add_context(error, waiting.raised)
             waiting.raised = error

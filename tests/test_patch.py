@@ -187,7 +187,7 @@ def test_imported_within_a_mock(tmp_path: Path) -> None:
         "import shutil, sys; sys.path[:] = %r\nfrom unittest import mock\n"
         "real = shutil.copyfile\n"
         "with mock.patch('shutil.copyfile'):\n    import speedcopy\n"
-        "open('src', 'w').write('data')\nspeedcopy.SPEEDCOPY_DISABLE = True\n"
+        "with open('src', 'w') as file:\n    file.write('data')\nspeedcopy.SPEEDCOPY_DISABLE = True\n"
         "speedcopy.copyfile('src', 'dst')\nprint(open('dst').read())\n"
         "for copy in (real, speedcopy.copyfile):\n"
         "    try:\n        copy('src', 'src')\n"

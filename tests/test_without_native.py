@@ -97,7 +97,8 @@ def test_nothing_shared(package: Path, options: str) -> None:
         f"t = transfer('src', 'dst', {options}, progress=lambda *told: print(*told)); "
         "print(t.mechanism, t.copied)"
     )
-    assert output(package, code).splitlines() == ["3996 3996", "read/write 3996"]
+    told = output(package, code).splitlines()
+    assert told[-2:] == ["3996 3996", "read/write 3996"]  # a slow machine may see one call more
     assert (package.parent / "dst").read_bytes() == b"data" * 999
 
 
