@@ -164,12 +164,7 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
     if place == _PLACE:
         cause = _errors.both(refusal, src, dst) if refusal else None
         raise _errors.both(code, src, dst) from cause
-    error = _errors.one(code, path)
-    if isinstance(error, IsADirectoryError) and path is dst and not os.path.exists(dst):
-        # a missing directory with a slash behind it: python/cpython#87385
-        msg = f"Directory does not exist: {dst!s}"
-        raise FileNotFoundError(msg) from error
-    raise error
+    _errors.raise_opening(_errors.one(code, path), dst)
 
 
 def fail(result: int, src: Path, dst: Path, flags: int, report: Optional[Report]) -> int:

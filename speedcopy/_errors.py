@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from shutil import SameFileError, SpecialFileError
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, NoReturn, Optional, Union
 
 if TYPE_CHECKING:
     from speedcopy._types import Path
@@ -31,6 +31,19 @@ def special_file(path: Path, kind: str) -> SpecialFileError:
 def one(code: int, path: Path) -> OSError:
     """The OSError of an errno that concerns one of the files."""
     return _error(code, _name(path))
+
+
+def raise_opening(error: OSError, dst: Path) -> NoReturn:
+    """Raises an error of opening one of the files, or another one that the library has for it."""
+    # a missing directory with a slash behind it: python/cpython#87385
+    if (
+        isinstance(error, IsADirectoryError)
+        and error.filename == _name(dst)
+        and not os.path.exists(dst)
+    ):
+        msg = f"Directory does not exist: {dst!s}"
+        raise FileNotFoundError(msg) from error
+    raise error
 
 
 def both(code: int, src: Path, dst: Path) -> OSError:

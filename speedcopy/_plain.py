@@ -50,6 +50,8 @@ def copy(src: Path, dst: Path, progress: Optional[Progress], code: int) -> int:
     except OSError as error:
         if error is tick.raised:
             raise
+        if isinstance(error, IsADirectoryError):
+            _errors.raise_opening(error, dst)
         told = _errors.with_code(error, code, src, dst)
     try:
         raise told

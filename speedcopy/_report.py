@@ -26,9 +26,9 @@ class Transfer:
     ``seconds`` is wall time. ``declined`` has the mechanisms that were asked before and could
     not, in the order tried, each with the name of its errno (on Windows "WinError" and its
     number), or "no data" if the call succeeded and moved nothing. Where none could be asked, it
-    has "native": "not built", as the extension is missing, or "subinterpreter". ``offloaded`` is whether a
-    server or a storage device moved the bytes without this machine, None where the system does
-    not say: all but Windows.
+    has "native": "not built", as the extension is missing, or "subinterpreter". ``offloaded`` is
+    whether a server or a storage device moved the bytes without this machine, None where the
+    system does not say: all but Windows.
     """
 
     mechanism: str

@@ -108,13 +108,14 @@ def test_refusals_of_plain(package: Path, name: str) -> None:
     code = (
         "\nimport os\nos.dup2(os.open('src', os.O_RDONLY), 3)\n"
         "for copy in (shutil.copyfile, lambda *names: transfer(*names, sparse=False)):\n"
-        f"    for names in (({name}, 'src'), ('missing', 'dst'), (None, 'dst'), ('src', '.')):\n"
+        f"    for names in (({name}, 'src'), ('missing', 'dst'), (None, 'dst'), ('src', '.'), "
+        "('src', 'missing/')):\n"
         "        try:\n            copy(*names)\n"
         "        except Exception as error:\n            print(repr(error))\n"
     )
     theirs_and_ours = output(package, code).splitlines()
-    assert len(theirs_and_ours) == 8
-    assert theirs_and_ours[:4] == theirs_and_ours[4:]
+    assert len(theirs_and_ours) == 10
+    assert theirs_and_ours[:5] == theirs_and_ours[5:]
 
 
 @pytest.mark.parametrize("call", ["copyfile", "transfer"])
