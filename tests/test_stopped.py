@@ -214,7 +214,7 @@ def copy_under_signals(src: str, dst: str, kind: str) -> dict[str, object]:
         sender.start()
         try:
             callback = None if kind == "none" else progress
-            speedcopy.transfer(src, dst, sparse=False, progress=callback)
+            speedcopy.copyfile(src, dst, progress=callback)
         except BaseException as error:  # noqa: BLE001
             caught = error
         left = open_files()
