@@ -163,7 +163,7 @@ def _copy_natively(
     try:
         src_name, dst_name = os.fspath(src), os.fspath(dst)
         src_path, dst_path = _native.encode(src_name), _native.encode(dst_name)
-    except (TypeError, UnicodeError):
+    except Exception:  # noqa: BLE001 (whatever a caller's __fspath__ raises: shutil asks again)
         return False
     if _native.NUL in src_path or _native.NUL in dst_path:
         return False

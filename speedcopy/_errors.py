@@ -62,6 +62,8 @@ def with_code(error: OSError, code: int, src: Path, dst: Path) -> OSError:
     "The process cannot access the file because it is being used by another process" is more
     than "Permission denied". An error without a name gets both.
     """
+    if error.errno is None:
+        return error  # no system call's: a signal handler's TimeoutError, say
     if error.filename is None:
         error.filename, error.filename2 = _name(src), _name(dst)
     if not code:
