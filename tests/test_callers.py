@@ -23,6 +23,10 @@ class Name:
         self.answers = list(answers)
         self.asked = 0
 
+    def __repr__(self) -> str:
+        """Is the same for all, as messages have it."""
+        return "Name()"
+
     def __fspath__(self) -> Any:
         """Is what os.fspath calls."""
         self.asked += 1
