@@ -26,7 +26,8 @@ class Refused(Exception):  # noqa: N818
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if listening and event in ("shutil.copyfile", "open"):
+    # os.open() tells of no mode: it may be what open() does its work with
+    if listening and event in ("shutil.copyfile", "open") and arguments[1] is not None:
         heard.append((event, *arguments[:2]))
         if heard[-1] in listening:
             raise Refused
