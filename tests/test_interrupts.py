@@ -319,6 +319,31 @@ def test_raised_exception_is_kept_once(folder: Path) -> None:
     assert caught.value.__context__ is None
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("ending", ["returns", "raises"])
+def test_forked(folder: Path, ending: str) -> None:
+    """A child that progress forks off stops, and leaves files and copy to its parent."""
+    src, dst = make(folder, 10)
+    parent = os.getpid()
+    statuses = []
+
+    def progress(_copied: int, _total: int) -> None:
+        child = os.fork()
+        if child:
+            statuses.append(os.waitpid(child, 0)[1])
+        elif ending == "raises":
+            raise Stop
+
+    try:
+        speedcopy.copyfile(src, dst, progress=progress)
+    except BaseException:  # noqa: BLE001
+        if os.getpid() != parent:
+            os._exit(7)
+    assert os.getpid() == parent
+    assert [os.WEXITSTATUS(status) for status in statuses] == [7]
+    assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()
+
+
 @pytest.mark.parametrize("progress", [1, "x", (), 0, False])
 @pytest.mark.parametrize("function", [speedcopy.copyfile, speedcopy.transfer])
 def test_not_callable(folder: Path, function: Callable[..., object], progress: object) -> None:

@@ -73,6 +73,8 @@ static void undo(sc_job *job)
     if (!job->cancelled && job->arrived > 0 && job->arrived < job->written)
         job->written = job->arrived;
     job->copied = job->written;
+    if (job->forked)
+        return;
     if (job->created) {
         int ours = job->dst_st.st_mode &&
                    fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW) == 0 &&

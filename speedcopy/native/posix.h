@@ -43,6 +43,7 @@ typedef struct {
     int64_t data_end;  /* where the data around `copied` ends, if they are */
     int64_t next_tick; /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
     int cancelled;     /* sc_tick said stop */
+    int forked;        /* this is a child process, and the copy is its parent's */
 
     /* linux.c, sc_write_back: what has reached the disk or the server */
     int64_t sent;    /* where writing back has begun */
@@ -132,7 +133,7 @@ int sc_run_last(sc_job *job);
 /* Lets one mechanism move what is left, in rounds. 0 or -errno. */
 int64_t sc_in_rounds(sc_job *job, const sc_mechanism *mechanism);
 
-/* Gives dst this size, in bytes. 0 or -errno. */
+/* Gives dst this size, in bytes, whatever signal handlers raise meanwhile. 0 or -errno. */
 int sc_truncate(sc_job *job, int64_t size);
 
 /* Tells the callback that all is copied. Not 0: it raised. */

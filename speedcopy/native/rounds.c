@@ -27,10 +27,14 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000 * MILLISECOND + now.tv_nsec;
 }
 
+/* Whatever stops a copy does so once. A callback that forks leaves the copy to the parent. */
 static int tick(sc_job *job, int64_t total)
 {
-    if (sc_tick(job->caller, job->copied, total))
+    pid_t parent = getpid();
+    if (!job->cancelled && sc_tick(job->caller, job->copied, total))
         job->cancelled = 1;
+    if (getpid() != parent)
+        job->cancelled = job->forked = 1;
     return job->cancelled;
 }
 

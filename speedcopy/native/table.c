@@ -14,10 +14,14 @@
 /* What every SMB server copies in one request (MS-SMB2 3.3.3: the most that one chunk holds). */
 static const int64_t LONGEST_IN_PLACE = SC_MIB;
 
+/* A dst that was written to is truncated after Ctrl-C, too; but not for ever. */
+enum { MOST_TRIES = 1000 };
+
 int sc_truncate(sc_job *job, int64_t size)
 {
-    int result;
-    SC_REPEAT(job, result, ftruncate(job->dst_fd, size));
+    int result, tries = MOST_TRIES;
+    while ((result = ftruncate(job->dst_fd, size)) < 0 && errno == EINTR && tries-- > 0)
+        sc_interrupted(job);
     return result < 0 ? -errno : 0;
 }
 
