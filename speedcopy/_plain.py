@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Optional
 from speedcopy import _errors
 
 if TYPE_CHECKING:
+    from typing import Union
+
     from speedcopy._types import Path, Progress
 
 SMALLEST_BUFFER = 1 << 16
@@ -37,16 +39,42 @@ class _Tick:
         self._next = time.perf_counter() + TICK
 
 
+class _Opener:
+    """Opens dst as ``open(dst, "wb")`` does, and knows whether that has created it."""
+
+    def __init__(self) -> None:
+        self._created: Optional[os.stat_result] = None
+
+    def __call__(self, path: Union[str, bytes], flags: int) -> int:
+        # A file, a link, a device or a pipe that exists is opened as it is.
+        with contextlib.suppress(OSError):
+            fd = os.open(path, flags | os.O_EXCL, 0o666)
+            with contextlib.suppress(OSError):
+                self._created = os.fstat(fd)
+            return fd
+        return os.open(path, flags, 0o666)
+
+    def undo(self, dst: Path) -> None:
+        """Removes dst if it is still the file that was created; in doubt it stays."""
+        created = self._created
+        if created is None or not (created.st_ino and stat.S_ISREG(created.st_mode)):
+            return
+        with contextlib.suppress(OSError):
+            # lstat: on Windows a dangling link's target is created, and dst is still the link.
+            if os.path.samestat(os.lstat(dst), created):
+                os.unlink(dst)
+
+
 def copy(src: Path, dst: Path, progress: Optional[Progress], code: int) -> int:
     """Copies by reading and writing; returns the bytes copied.
 
     ``code`` is the Win32 code with which the native layer has left it, or 0. Raises what
     :func:`shutil.copyfile` raises, with the code where it means the same.
     """
-    existed = _guard(src, dst)
+    _guard(src, dst)
     tick = _Tick(progress)
     try:
-        return _read_and_write(src, dst, tick, existed)
+        return _read_and_write(src, dst, tick)
     except OSError as error:
         if error is tick.raised:
             raise
@@ -66,30 +94,28 @@ def _stat(path: Path) -> Optional[os.stat_result]:
         return None
 
 
-def _guard(src: Path, dst: Path) -> bool:
-    """Refuses what shutil refuses; returns whether there is a dst."""
+def _guard(src: Path, dst: Path) -> None:
+    """Refuses what shutil refuses."""
     src_st, dst_st = _stat(src), _stat(dst)
     if src_st and dst_st and os.path.samestat(src_st, dst_st):
         raise _errors.same_file(src, dst)
     for st, path in ((src_st, src), (dst_st, dst)):
         if st and stat.S_ISFIFO(st.st_mode):
             raise _errors.special_file(path, "named pipe")
-    return dst_st is not None
 
 
-def _read_and_write(src: Path, dst: Path, tick: _Tick, existed: bool) -> int:
+def _read_and_write(src: Path, dst: Path, tick: _Tick) -> int:
     with open(src, "rb", buffering=0) as reader:
         total, copied = os.fstat(reader.fileno()).st_size, 0
         buffer = memoryview(bytearray(min(max(total, SMALLEST_BUFFER), LARGEST_BUFFER)))
+        opener = _Opener()
         try:
-            with open(dst, "wb") as writer:
+            with open(dst, "wb", opener=opener) as writer:
                 while got := reader.readinto(buffer):
                     copied += writer.write(buffer[:got])
                     tick(copied, max(copied, total))
             tick(copied, copied, at_the_end=True)
         except BaseException:
-            if not existed:
-                with contextlib.suppress(OSError):
-                    os.unlink(dst)
+            opener.undo(dst)
             raise
     return copied
