@@ -50,7 +50,7 @@ PLATFORMS = {
     "win32": Platform(
         "wchar_t",
         ("speedcopy.h", "copyfile2.h"),
-        ("windows.c", "copyfile2.c", "paths.c"),
+        ("windows.c", "copyfile2.c", "files.c", "paths.c"),
         (("_WIN32_WINNT", "0x0a00"), ("WIN32_LEAN_AND_MEAN", None)),
     ),
 }

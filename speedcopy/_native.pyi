@@ -46,6 +46,7 @@ class _Lib(Protocol):
     CIFS_IOC_GET_MNT_INFO: int
     SC_ALLOW_DECRYPTED_DESTINATION: int
     SC_SKIP_ALTERNATE_STREAMS: int
+    SC_KEPT_ATTRIBUTES: int
 
     def sc_load(self, library: str) -> int: ...
     def sc_copy(

@@ -9,12 +9,12 @@ import subprocess
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: Names a library that has been compiled already; tools/lab.py --windows does that.
 VARIABLE = "SPEEDCOPY_FAKE_COPYFILE2"
@@ -26,6 +26,15 @@ SYSTEM = "kernel32.dll"
 CALLS = 4
 PREFIX = 16
 ANY_FLAG = 0xFFFFFFFF
+
+#: When the fake lets the test act: before it opens a file, when Windows would have sent the
+#: first message, and when all is closed again. In the order of the C file.
+MOMENTS = ("open", "started", "return")
+
+if os.name == "nt":
+    _Act = ctypes.WINFUNCTYPE(None, ctypes.c_ulong)  # type: ignore[attr-defined, unused-ignore]
+else:
+    _Act = ctypes.CFUNCTYPE(None, ctypes.c_ulong)
 
 
 class Script(ctypes.Structure):
@@ -41,6 +50,9 @@ class Script(ctypes.Structure):
         ("fail_after", ctypes.c_ulong),
         ("failure", ctypes.c_long),
         ("leaves", ctypes.c_ulong),
+        ("silent", ctypes.c_ulong),
+        ("stopped", ctypes.c_long),
+        ("act", _Act),
         ("calls", ctypes.c_long),
         ("flags", ctypes.c_ulong * CALLS),
         ("size", ctypes.c_ulong),
@@ -80,8 +92,14 @@ def library() -> str:
 
 
 @contextmanager
-def faked(**script: Any) -> Iterator[Script]:
-    """Lets the fake copy for a while; ``script`` has its fields."""
+def faked(
+    at: Optional[Mapping[str, Callable[[], object]]] = None, **script: Any
+) -> Iterator[Script]:
+    """Lets the fake copy for a while; ``script`` has its fields.
+
+    ``at`` has what the test does at a moment of :data:`MOMENTS`. What it raises comes out of
+    here.
+    """
     boundary = pytest.importorskip("speedcopy._boundary")
     path = library()
     opened = ctypes.CDLL(path)
@@ -92,8 +110,19 @@ def faked(**script: Any) -> Iterator[Script]:
     fake.results[: len(results)] = results
     for name, value in settings.items():
         setattr(fake, name, value)
+    raised: list[BaseException] = []
+
+    def act(moment: int) -> None:
+        try:
+            (at or {}).get(MOMENTS[moment], bool)()
+        except BaseException as error:  # noqa: BLE001
+            raised.append(error)
+
+    fake.act = _Act(act)
     boundary.load(path)
     try:
         yield fake
     finally:
         boundary.load(SYSTEM)
+        if raised:
+            raise raised[0]

@@ -150,7 +150,8 @@ _heard: list[tuple[int, tuple[Any, ...]]] = []
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in ("shutil.copyfile", "open"):
+    # a mode of None is os.open's, with which ours makes sure that a file is new
+    if event in ("shutil.copyfile", "open") and arguments[1] is not None:
         _heard.append((threading.get_ident(), (event, *arguments)))
 
 

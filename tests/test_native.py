@@ -170,7 +170,7 @@ def test_nothing_wanted_back(folder: Path) -> None:
     """Neither a report nor progress has to be given."""
     (folder / "src").write_bytes(b"data")
     names = encode(folder / "src"), encode(folder / "dst")
-    assert lib.sc_copy(*names, 0, ffi.NULL, ffi.NULL) == 0
+    assert lib.sc_copy(*names, lib.SC_KEEP_HOLES, ffi.NULL, ffi.NULL) == 0
     assert (folder / "dst").read_bytes() == b"data"
 
 
@@ -182,9 +182,11 @@ def test_codes(folder: Path) -> None:
     at_src, at_dst = 2 + lib.SC_AT_SRC, 2 + lib.SC_AT_DST
     if hasattr(lib, "sc_load"):  # ERROR_PATH_NOT_FOUND, and the standard library says of what
         at_src = at_dst = 3 + lib.SC_LEAVE_IT
-    assert lib.sc_copy(missing, src, 0, ffi.NULL, report) == -at_src
-    assert lib.sc_copy(src, missing, 0, ffi.NULL, report) == -at_dst
-    assert lib.sc_copy(src, src, 0, ffi.NULL, report) == -(lib.SC_SAME_FILE + lib.SC_AT_BOTH)
+    assert lib.sc_copy(missing, src, lib.SC_KEEP_HOLES, ffi.NULL, report) == -at_src
+    assert lib.sc_copy(src, missing, lib.SC_KEEP_HOLES, ffi.NULL, report) == -at_dst
+    assert lib.sc_copy(src, src, lib.SC_KEEP_HOLES, ffi.NULL, report) == -(
+        lib.SC_SAME_FILE + lib.SC_AT_BOTH
+    )
     assert (report.copied, report.mechanism, report.offloaded) == (0, -1, -1)
     assert list(report.declined) == [0] * 8
     assert (folder / "src").read_bytes() == b"data"

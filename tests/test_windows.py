@@ -31,7 +31,7 @@ from speedcopy._native import lib
 
 STDLIB = shutil.copyfile
 
-ALLOW_DECRYPTED, COPY_SYMLINK, SKIP_STREAMS = 0x8, 0x800, 0x8000
+FAIL_IF_EXISTS, ALLOW_DECRYPTED, COPY_SYMLINK, SKIP_STREAMS = 0x1, 0x8, 0x800, 0x8000
 COPY_OFFLOAD = 1
 CANCEL, STOP = 1, 2
 
@@ -47,6 +47,7 @@ MET = {
     "FILE_TOO_LARGE": 223, "DIRECTORY": 267, "EAS_NOT_SUPPORTED": 282, "REQUEST_ABORTED": 1235,
     "PRIVILEGE_NOT_HELD": 1314, "STOPPED_ON_SYMLINK": 681, "ENCRYPTION_FAILED": 6000,
 }  # fmt: skip
+EXIST = {"FILE_EXISTS": 4, "ALREADY_EXISTS": 4}
 FULL = {"DISK_FULL": 112, "HANDLE_DISK_FULL": 39, "DISK_QUOTA_EXCEEDED": 1295}
 
 IS_WINE = hasattr(ctypes.CDLL("ntdll.dll"), "wine_get_version")
@@ -165,12 +166,14 @@ class TestRefused:
         """It may be only CopyFile2 that cannot."""
         if over:
             dst.write_bytes(b"o" * 999_999)
-        with faked(results=[of_win32(MET[name])] * 2) as fake:
+        with faked(results=[of_win32(MET[name])] * 4) as fake:
             told = speedcopy.transfer(src, dst)
         assert dst.read_bytes() == src.read_bytes()
         assert (told.mechanism, told.copied) == ("shutil.copyfile", src.stat().st_size)
         assert told.declined == {"CopyFile2": f"WinError {MET[name]}"}
-        assert fake.calls == (2 if MET[name] == 87 else 1)
+        # whether it is the file or a flag is asked once; "exists" is followed by another look
+        asked_again = {"INVALID_PARAMETER": 2} if over else {"INVALID_PARAMETER": 2, **EXIST}
+        assert fake.calls == asked_again.get(name, 1)
 
     @pytest.mark.parametrize("code", [0x80004001, 0x80004005, 0x8000FFFF, 0xD0000022, 0x80040154])
     def test_other_hresult(self, code: int, src: Path, dst: Path) -> None:
@@ -248,7 +251,21 @@ class TestRefused:
             speedcopy.copyfile(src.with_name("missing"), dst)
         assert getattr(caught.value, "winerror", None) is None
 
-    @pytest.mark.parametrize("name", ["NUL", "\\\\.\\NUL", "src:stream", PREFIX + "pipe\\x"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "NUL",
+            "\\\\.\\NUL",
+            "src:stream",
+            PREFIX + "pipe\\x",
+            "\\\\nosuch\\pipe\\x",
+            "//nosuch/PIPE/x/y",
+            "\\\\nosuch\\mailslot\\x",
+            "\\\\nosuch\\ipc$\\x",
+            PREFIX + "UNC\\nosuch\\pipe\\x",
+            "\\\\nosuch\\pipe\\" + "x" * 250,
+        ],
+    )
     def test_not_asked(self, name: str, src: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Devices, pipes and streams are none of CopyFile2's business."""
         monkeypatch.chdir(src.parent)
@@ -265,30 +282,40 @@ class TestRefused:
 class TestAsked:
     """What CopyFile2 is asked for."""
 
-    def test_flags(self, src: Path, dst: Path) -> None:
+    @pytest.mark.parametrize("over", [False, True])
+    def test_flags(self, over: bool, src: Path, dst: Path) -> None:
         """Data only; links are followed, no stream is copied; the parameters are the SDK's."""
+        if over:
+            dst.write_bytes(b"old")
         with faked() as fake:
             speedcopy.copyfile(src, dst)
         assert fake.calls == 1
-        assert fake.flags[0] == ALLOW_DECRYPTED | SKIP_STREAMS
+        new = 0 if over else FAIL_IF_EXISTS
+        assert fake.flags[0] == ALLOW_DECRYPTED | SKIP_STREAMS | new
         assert (lib.SC_ALLOW_DECRYPTED_DESTINATION, lib.SC_SKIP_ALTERNATE_STREAMS) == (8, 0x8000)
         assert fake.size == (32 if ctypes.sizeof(ctypes.c_void_p) == 8 else 20)
 
-    def test_older_windows(self, src: Path, dst: Path) -> None:
-        """A flag that it does not know is left out, once."""
-        with faked(known_flags=0xFFF) as fake:
-            told = speedcopy.transfer(src, dst)
-        assert list(fake.flags[:2]) == [ALLOW_DECRYPTED | SKIP_STREAMS, ALLOW_DECRYPTED]
-        assert (fake.calls, told.mechanism, told.declined) == (2, "CopyFile2", {})
-        assert dst.read_bytes() == src.read_bytes()
-
-    def test_much_older_windows(self, src: Path, dst: Path) -> None:
-        """After that it is not asked again."""
-        with faked(known_flags=0) as fake:
-            told = speedcopy.transfer(src, dst)
+    @pytest.mark.parametrize("known", [0, 0xFFF], ids=["no flag", "before 10 2004"])
+    def test_older_windows(self, known: int, src: Path, dst: Path) -> None:
+        """Where streams would come along, CopyFile2 is not used; that is asked once."""
+        with faked(known_flags=known) as fake:
+            for _ in range(3):
+                told = speedcopy.transfer(src, dst)
+                assert (told.mechanism, told.declined) == (
+                    "shutil.copyfile",
+                    {"CopyFile2": "WinError 87"},
+                )
+                assert dst.read_bytes() == src.read_bytes()
         assert fake.calls == 2
-        assert told.declined == {"CopyFile2": "WinError 87"}
-        assert dst.read_bytes() == src.read_bytes()
+        assert all(flags & SKIP_STREAMS for flags in fake.flags[:2])
+
+    def test_invalid_file(self, src: Path, dst: Path) -> None:
+        """A file for which the same error is returned changes nothing for the next one."""
+        with faked(results=[of_win32(87), of_win32(2)]) as fake:
+            told = speedcopy.transfer(src, dst)
+            assert told.declined == {"CopyFile2": "WinError 87"}
+            assert speedcopy.transfer(src, dst).mechanism == "CopyFile2"
+        assert fake.calls == 3
 
     @pytest.mark.parametrize(
         ("name", "begins"),
@@ -358,7 +385,7 @@ class TestAsked:
         copied: list[tuple[object, ...]] = []
         monkeypatch.setattr(os.path, "islink", lambda path: os.fspath(path) == str(src))
         monkeypatch.setattr(
-            _copyfile, "_stdlib_copyfile", lambda *names, **how: copied.append((*names, how))
+            _copyfile, "stdlib_copyfile", lambda *names, **how: copied.append((*names, how))
         )
         with faked() as fake:
             speedcopy.copyfile(src, dst, follow_symlinks=False)
@@ -378,6 +405,14 @@ class TestAsked:
             assert not dst.exists()
             told = speedcopy.transfer(src, dst, reflink="never")
         assert (told.mechanism, told.declined, told.offloaded) == ("shutil.copyfile", {}, None)
+        assert dst.read_bytes() == src.read_bytes()
+        assert fake.calls == 0
+
+    def test_no_holes(self, src: Path, dst: Path) -> None:
+        """CopyFile2 may clone, holes and all: a dst without holes is not its business."""
+        with faked() as fake:
+            told = speedcopy.transfer(src, dst, sparse=False)
+            assert (told.mechanism, told.declined) == ("shutil.copyfile", {})
         assert dst.read_bytes() == src.read_bytes()
         assert fake.calls == 0
 

@@ -40,15 +40,29 @@ SC_CHECK(offload, SC_COPY_OFFLOAD == COPYFILE2_MESSAGE_COPY_OFFLOAD);
 SC_CHECK(go_on, (int)SC_CONTINUE == (int)COPYFILE2_PROGRESS_CONTINUE);
 SC_CHECK(cancelling, (int)SC_CANCEL == (int)COPYFILE2_PROGRESS_CANCEL);
 SC_CHECK(stopping, (int)SC_STOP == (int)COPYFILE2_PROGRESS_STOP);
+SC_CHECK(started_dst, offsetof(sc_copyfile2_message, dst) ==
+                          offsetof(COPYFILE2_MESSAGE, Info.StreamStarted.hDestinationFile));
+SC_CHECK(exists, SC_FAIL_IF_EXISTS == COPY_FILE_FAIL_IF_EXISTS);
 SC_CHECK(decrypted, SC_ALLOW_DECRYPTED_DESTINATION == COPY_FILE_ALLOW_DECRYPTED_DESTINATION);
 #ifdef COPY_FILE_SKIP_ALTERNATE_STREAMS
 SC_CHECK(streams, SC_SKIP_ALTERNATE_STREAMS == COPY_FILE_SKIP_ALTERNATE_STREAMS);
 #endif
+#ifdef FILE_ATTRIBUTE_PINNED
+SC_CHECK(pinned, SC_PINNED == FILE_ATTRIBUTE_PINNED && SC_UNPINNED == FILE_ATTRIBUTE_UNPINNED);
+#endif
+SC_CHECK(kept, (SC_KEPT_ATTRIBUTES & ~(SC_PINNED | SC_UNPINNED)) ==
+                   (FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |
+                    FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED));
 
 static HRESULT(WINAPI *copy_file_2)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *);
 
 /* Wine's calls no progress routine. Wine is told by a function that only its ntdll.dll has. */
 static int is_deaf;
+
+/* Windows before 10 2004 does not know SC_SKIP_ALTERNATE_STREAMS, and streams are not data. */
+static volatile LONG copies_streams;
+
+#define NOWHERE L"\\\\?\\speedcopy" /* in no file system: found missing without any being asked */
 
 #define LONGEST_DEAF (4UL << 20) /* bytes that any disk takes within a tick or two */
 
@@ -59,6 +73,7 @@ int sc_load(const sc_char *library)
     FARPROC found = module ? GetProcAddress(module, "CopyFile2") : NULL;
     copy_file_2 = (HRESULT(WINAPI *)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *))(
         void (*)(void))found;
+    copies_streams = 0;
     is_deaf = module == GetModuleHandleW(L"kernel32.dll") && system &&
               GetProcAddress(system, "wine_get_version");
     return found != NULL;
@@ -71,22 +86,30 @@ int sc_can_be_stopped(const sc_char *src)
            (file.nFileSizeHigh == 0 && file.nFileSizeLow <= LONGEST_DEAF);
 }
 
-/*
- * Streams are not data, but Windows before 10 2004 does not know the flag: E_INVALIDARG.
- * Symbolic links are followed, as COPY_FILE_COPY_SYMLINK is not among the flags.
- */
-int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, sc_copyfile2_progress *progress,
-                     void *context)
+static HRESULT ask(const sc_char *src, const sc_char *dst, uint32_t flags,
+                   sc_copyfile2_progress *progress, void *context)
 {
     sc_copyfile2_parameters how = {0};
     how.size = sizeof how;
-    how.flags = SC_ALLOW_DECRYPTED_DESTINATION | SC_SKIP_ALTERNATE_STREAMS;
+    how.flags = SC_ALLOW_DECRYPTED_DESTINATION | SC_SKIP_ALTERNATE_STREAMS | flags;
     how.progress = progress;
     how.context = context;
-    HRESULT result = copy_file_2(src, dst, &how);
-    if (result == E_INVALIDARG) {
-        how.flags = SC_ALLOW_DECRYPTED_DESTINATION;
-        result = copy_file_2(src, dst, &how);
-    }
+    return copy_file_2(src, dst, &how);
+}
+
+/*
+ * E_INVALIDARG may be about a flag or about a file, whose file system can say so at any time.
+ * Without a file it is about the flag, and then it always will be.
+ *
+ * Symbolic links are followed, as COPY_FILE_COPY_SYMLINK is not among the flags.
+ */
+int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, int is_new,
+                     sc_copyfile2_progress *progress, void *context)
+{
+    if (copies_streams)
+        return E_INVALIDARG;
+    HRESULT result = ask(src, dst, is_new ? SC_FAIL_IF_EXISTS : 0, progress, context);
+    if (result == E_INVALIDARG)
+        copies_streams = ask(NOWHERE, NOWHERE, 0, NULL, NULL) == E_INVALIDARG;
     return result;
 }

@@ -10,6 +10,7 @@
 #include "speedcopy.h"
 
 enum sc_copyfile2_flag {
+    SC_FAIL_IF_EXISTS = 0x1,
     SC_ALLOW_DECRYPTED_DESTINATION = 0x8, /* an encrypted src may go where nothing is encrypted */
     SC_SKIP_ALTERNATE_STREAMS = 0x8000    /* Windows 10 2004 and later */
 };
@@ -27,7 +28,18 @@ enum sc_copyfile2_action {
     SC_STOP = 2    /* leaves dst, which may have its full size already */
 };
 
-/* COPYFILE2_MESSAGE; all after `type` is what it is in an SC_CHUNK_FINISHED */
+/*
+ * What a dst keeps of its own: READONLY, HIDDEN, SYSTEM, TEMPORARY, NOT_CONTENT_INDEXED, PINNED
+ * and UNPINNED (whether a cloud's file stays on this disk: winnt.h of SDK 10.0.17134 and later).
+ * The archive bit it gets with any new data.
+ */
+enum sc_attributes {
+    SC_PINNED = 0x80000,
+    SC_UNPINNED = 0x100000,
+    SC_KEPT_ATTRIBUTES = 0x1 | 0x2 | 0x4 | 0x100 | 0x2000 | SC_PINNED | SC_UNPINNED
+};
+
+/* COPYFILE2_MESSAGE; all after `dst` is what it is in an SC_CHUNK_FINISHED */
 typedef struct {
     int32_t type;
     uint32_t padding;
@@ -67,8 +79,11 @@ int sc_load(const sc_char *library);
  */
 int sc_can_be_stopped(const sc_char *src);
 
-/* Copies the data of src. Returns CopyFile2's HRESULT. */
-int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, sc_copyfile2_progress *progress,
-                     void *context);
+/*
+ * Copies the data of src; to a dst that exists only if not `is_new`. Returns CopyFile2's HRESULT,
+ * E_INVALIDARG without calling it where it would copy more than data.
+ */
+int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, int is_new,
+                     sc_copyfile2_progress *progress, void *context);
 
 #endif

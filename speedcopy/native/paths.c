@@ -24,6 +24,17 @@ static int is_prefixed(const wchar_t *full)
     return wcsncmp(full, DRIVE_PREFIX, wcslen(DRIVE_PREFIX)) == 0;
 }
 
+/* \\server\pipe\name is a named pipe, as \\.\pipe\name is; no share can have these names. */
+static int is_share(const wchar_t *server)
+{
+    static const wchar_t *const reserved[] = {L"pipe\\", L"mailslot\\", L"IPC$\\"};
+    const wchar_t *share = wcschr(server, L'\\');
+    for (size_t i = 0; share && i < sizeof reserved / sizeof *reserved; i++)
+        if (_wcsnicmp(share + 1, reserved[i], wcslen(reserved[i])) == 0)
+            return 0;
+    return share != NULL;
+}
+
 /*
  * A drive or a share, and no stream behind the name (file:stream). Reserved names have become
  * \\.\NUL and the like; \\?\GLOBALROOT, \\?\pipe and \\?\Volume{...} can be anything.
@@ -35,9 +46,10 @@ static int is_file(const wchar_t *full)
         return 0;
     if (is_prefixed(full)) {
         full += wcslen(DRIVE_PREFIX);
-        return is_drive(full) || _wcsnicmp(full, L"UNC\\", 4) == 0;
+        return is_drive(full) || (_wcsnicmp(full, L"UNC\\", 4) == 0 && is_share(full + 4));
     }
-    return is_drive(full) || (full[0] == L'\\' && full[1] == L'\\' && full[2] != L'.');
+    return is_drive(full) ||
+           (full[0] == L'\\' && full[1] == L'\\' && full[2] != L'.' && is_share(full + 2));
 }
 
 /* `full` has PREFIX_ROOM before it. The last letter of UNC replaces a backslash of \\server. */

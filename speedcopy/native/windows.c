@@ -10,36 +10,37 @@
 #include <windows.h>
 
 #include "copyfile2.h"
+#include "files.h"
 #include "paths.h"
 
+#define ROUNDS 4       /* looks at a dst that others create and remove meanwhile */
 #define TICK (50 + 16) /* milliseconds; GetTickCount64 counts in steps of 16 */
 
 #ifndef ERROR_DISK_QUOTA_EXCEEDED /* mingw-w64 10 */
 #define ERROR_DISK_QUOTA_EXCEEDED 1295
 #endif
 
-/* What a dst keeps of its own; the archive bit it gets with any new data. */
-#define KEPT_ATTRIBUTES                                                                            \
-    (FILE_ATTRIBUTE_READONLY | FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM |                     \
-     FILE_ATTRIBUTE_NOT_CONTENT_INDEXED)
-#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
-
 /* One copy on its way. */
 typedef struct {
     const wchar_t *src;
     const wchar_t *dst;
-    HANDLE dst_handle;   /* for attributes; INVALID_HANDLE_VALUE while there is no dst */
+    HANDLE dst_handle;   /* of the file that CopyFile2 writes; before that, of the dst there was */
     DWORD attributes;    /* what dst is to have */
     int64_t copied;      /* bytes */
     int64_t total;       /* bytes, 0 until CopyFile2 has told */
     ULONGLONG next_tick; /* of GetTickCount64 */
-    int created;         /* dst did not exist */
-    int touched;         /* CopyFile2 has begun to write */
+    int is_new;          /* there was no dst: CopyFile2 may only create one */
+    int touched;         /* CopyFile2 has opened dst, and what it was is gone */
     int cancelled;       /* sc_tick said stop */
     int tells_end;       /* SC_TELL_END */
     void *caller;
     sc_report *report;
 } sc_job;
+
+static int is_created(const sc_job *job)
+{
+    return job->is_new && job->touched;
+}
 
 static int failure(int code, int place)
 {
@@ -53,67 +54,77 @@ static int leave_it(const sc_job *job, DWORD code)
     return failure(code < SC_AT_SRC ? (int)code : 0, SC_LEAVE_IT);
 }
 
-/* Rights to attributes are no reading or writing: nobody's share mode is in the way. */
-static HANDLE open_file(const wchar_t *path, DWORD access)
-{
-    return CreateFileW(path, access, SHARE_ALL, NULL, OPEN_EXISTING, 0, NULL);
-}
-
-static void close_file(HANDLE file)
-{
-    if (file != INVALID_HANDLE_VALUE)
-        CloseHandle(file);
-}
-
-/* The short number of a file is not unique on ReFS, the long one is not everywhere. */
-static int same_file(HANDLE a, const BY_HANDLE_FILE_INFORMATION *a_info, HANDLE b)
-{
-    BY_HANDLE_FILE_INFORMATION b_info;
-    FILE_ID_INFO a_id, b_id;
-    if (!GetFileInformationByHandle(b, &b_info) ||
-        a_info->dwVolumeSerialNumber != b_info.dwVolumeSerialNumber ||
-        a_info->nFileIndexHigh != b_info.nFileIndexHigh ||
-        a_info->nFileIndexLow != b_info.nFileIndexLow)
-        return 0;
-    if (!GetFileInformationByHandleEx(a, FileIdInfo, &a_id, sizeof a_id) ||
-        !GetFileInformationByHandleEx(b, FileIdInfo, &b_id, sizeof b_id))
-        return 1;
-    return memcmp(&a_id, &b_id, sizeof a_id) == 0;
-}
-
 /*
- * Looks at a dst that exists, before CopyFile2 empties it: is it src under another name? Its
- * handle is kept for its attributes, which CopyFile2 replaces by those of src.
+ * Looks at dst before CopyFile2 empties it: is it src under another name? Its handle is kept for
+ * its attributes, which CopyFile2 replaces by those of src.
  */
-static int guard_dst(sc_job *job)
+static int look_at_dst(sc_job *job)
 {
     BY_HANDLE_FILE_INFORMATION info;
     job->attributes = FILE_ATTRIBUTE_ARCHIVE;
-    job->dst_handle = open_file(job->dst, FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES);
+    job->dst_handle = sc_open_file(job->dst, FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES);
     if (job->dst_handle == INVALID_HANDLE_VALUE) {
-        job->created = GetLastError() == ERROR_FILE_NOT_FOUND;
-        return job->created ? 0 : leave_it(job, GetLastError());
+        job->is_new = GetLastError() == ERROR_FILE_NOT_FOUND;
+        return job->is_new ? 0 : leave_it(job, GetLastError());
     }
+    job->is_new = 0;
     if (!GetFileInformationByHandle(job->dst_handle, &info))
         return leave_it(job, GetLastError());
-    job->attributes |= info.dwFileAttributes & KEPT_ATTRIBUTES;
+    job->attributes |= info.dwFileAttributes & SC_KEPT_ATTRIBUTES;
 
-    HANDLE src = open_file(job->src, FILE_READ_ATTRIBUTES);
+    HANDLE src = sc_open_file(job->src, FILE_READ_ATTRIBUTES);
     if (src == INVALID_HANDLE_VALUE)
         return leave_it(job, GetLastError());
-    int same = same_file(job->dst_handle, &info, src);
+    int same = sc_is_same_file(job->dst_handle, src);
     CloseHandle(src);
     return same ? failure(SC_SAME_FILE, SC_AT_BOTH) : 0;
 }
 
+/* CopyFile2 writes to `file`. That need not be the file that we have looked at. */
+static void take_dst(sc_job *job, HANDLE file)
+{
+    if (job->dst_handle != INVALID_HANDLE_VALUE && sc_is_same_file(job->dst_handle, file))
+        return;
+    sc_close_file(job->dst_handle);
+    job->dst_handle = sc_open_for_attributes(file, job->dst);
+    job->attributes = FILE_ATTRIBUTE_ARCHIVE;
+}
+
 /*
- * A dst that CopyFile2 has made is deleted by it; one that existed must not be, and is stopped
- * at instead.
+ * CopyFile2 has copied to a file that it has not told us; Wine's never calls on_message. It has
+ * given it the time of src: a file of that name with another time is somebody else's.
+ */
+static void find_dst(sc_job *job)
+{
+    HANDLE src = sc_open_file(job->src, FILE_READ_ATTRIBUTES);
+    HANDLE dst = sc_open_file(job->dst, FILE_READ_ATTRIBUTES);
+    if (sc_is_copy(src, dst)) {
+        take_dst(job, dst);
+    } else {
+        sc_close_file(job->dst_handle);
+        job->dst_handle = INVALID_HANDLE_VALUE;
+    }
+    sc_close_file(src);
+    sc_close_file(dst);
+}
+
+/* These messages have dst's handle: it is open, and what it was is gone. */
+static int is_about_data(int32_t type)
+{
+    return type == SC_STREAM_STARTED || type == SC_CHUNK_FINISHED;
+}
+
+/*
+ * CopyFile2 may delete a dst that it has made. One that existed must stay, and so must one of
+ * which we do not know.
  */
 static int __stdcall on_message(const sc_copyfile2_message *message, void *context)
 {
     sc_job *job = context;
-    job->touched |= message->type == SC_STREAM_STARTED;
+    if (!job->touched && is_about_data(message->type)) {
+        job->touched = 1;
+        take_dst(job, message->dst);
+    }
     if (message->type == SC_CHUNK_FINISHED) {
         int offloaded = (message->flags & SC_COPY_OFFLOAD) != 0;
         job->report->offloaded = job->report->offloaded == 1 ? 1 : offloaded;
@@ -124,72 +135,42 @@ static int __stdcall on_message(const sc_copyfile2_message *message, void *conte
         job->cancelled = sc_tick(job->caller, job->copied, job->total ? job->total : -1);
         job->next_tick = GetTickCount64() + TICK;
     }
-    return !job->cancelled ? SC_CONTINUE : job->created ? SC_CANCEL : SC_STOP;
-}
-
-static void set_attributes(HANDLE file, DWORD attributes)
-{
-    FILE_BASIC_INFO info = {0}; /* a time of 0 stays what it is */
-    FILETIME now;
-    GetSystemTimeAsFileTime(&now);
-    info.LastWriteTime.LowPart = now.dwLowDateTime;
-    info.LastWriteTime.HighPart = (LONG)now.dwHighDateTime;
-    info.FileAttributes = attributes;
-    SetFileInformationByHandle(file, FileBasicInfo, &info, sizeof info);
-}
-
-/* Wine opens no read-only file to change its attributes, but changes them by name. */
-static HANDLE open_copied(const sc_job *job)
-{
-    const DWORD access = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES;
-    HANDLE dst = open_file(job->dst, access);
-    if (dst == INVALID_HANDLE_VALUE && SetFileAttributesW(job->dst, job->attributes))
-        dst = open_file(job->dst, access);
-    return dst;
+    return !job->cancelled ? SC_CONTINUE : is_created(job) ? SC_CANCEL : SC_STOP;
 }
 
 /*
- * CopyFile2 has given dst the attributes and the time of src; a read-only one could not be
- * copied to again. A server that lets us write data and nothing else has refused CopyFile2
- * before, so a failure here is not one of the copy.
+ * Copies, and looks again if somebody creates dst between our look and CopyFile2's open. Returns
+ * CopyFile2's HRESULT in *copied.
  */
-static int settle(sc_job *job)
+static int copy(sc_job *job, HRESULT *copied)
 {
-    if (job->dst_handle == INVALID_HANDLE_VALUE)
-        job->dst_handle = open_copied(job);
-    if (job->dst_handle == INVALID_HANDLE_VALUE)
-        return 0;
-    set_attributes(job->dst_handle, job->attributes);
-    return 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        int result = look_at_dst(job);
+        if (result < 0)
+            return result;
+        *copied = sc_copyfile2(job->src, job->dst, job->is_new, on_message, job);
+        if (!job->is_new || job->touched || job->cancelled ||
+            (*copied != HRESULT_FROM_WIN32(ERROR_FILE_EXISTS) &&
+             *copied != HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS)))
+            break;
+        sc_close_file(job->dst_handle);
+        job->dst_handle = INVALID_HANDLE_VALUE;
+    }
+    if (SUCCEEDED(*copied) && (!job->touched || job->dst_handle == INVALID_HANDLE_VALUE)) {
+        job->touched = 1;
+        find_dst(job);
+    }
+    return 0;
 }
 
 static int finish(sc_job *job, int wants_size)
 {
     LARGE_INTEGER size;
-    if (settle(job) && wants_size && GetFileSizeEx(job->dst_handle, &size))
+    if (wants_size && GetFileSizeEx(job->dst_handle, &size))
         job->copied = size.QuadPart;
     if (job->tells_end)
         job->cancelled = sc_tick(job->caller, job->copied, job->copied);
     return job->cancelled ? failure(SC_STOPPED, SC_AT_BOTH) : 0;
-}
-
-/*
- * A dst that this copy has made goes, one that existed is cut to what was copied: its size is
- * set before its data is there. Through a handle, as dst may be a link. Wine deletes nothing.
- * The standard library, too, could not open a dst with the attributes of a hidden src.
- */
-static void undo(sc_job *job)
-{
-    FILE_DISPOSITION_INFO gone = {TRUE};
-    FILE_END_OF_FILE_INFO end;
-    end.EndOfFile.QuadPart = job->copied;
-    HANDLE dst = settle(job) ? open_file(job->dst, job->created ? DELETE : GENERIC_WRITE)
-                             : INVALID_HANDLE_VALUE;
-    if (job->created)
-        SetFileInformationByHandle(dst, FileDispositionInfo, &gone, sizeof gone);
-    else
-        SetFileInformationByHandle(dst, FileEndOfFileInfo, &end, sizeof end);
-    close_file(dst);
 }
 
 /* Only a Win32 code has an errno; E_NOTIMPL or an NTSTATUS has not. */
@@ -205,23 +186,33 @@ static int refused(const sc_job *job, HRESULT result)
     return failure((int)code, SC_AT_BOTH);
 }
 
+/*
+ * CopyFile2 has given dst the attributes and the time of src; a read-only one could not be
+ * copied to again, nor opened by the standard library if it was hidden. A server that lets us
+ * write data and nothing else has refused CopyFile2 before, so a failure of that is not one of
+ * the copy. An existing dst is cut to what was copied: its size is set before its data is there.
+ */
 static int run(sc_job *job, int wants_size)
 {
+    HRESULT copied = E_FAIL;
     if (!sc_can_be_stopped(job->src))
         return leave_it(job, 0);
-    int result = guard_dst(job);
+    job->next_tick = GetTickCount64() + TICK;
+    int result = copy(job, &copied);
     if (result < 0)
         return result;
-    job->next_tick = GetTickCount64() + TICK;
-    HRESULT copied = sc_copyfile2(job->src, job->dst, on_message, job);
+    if (job->touched)
+        sc_set_attributes(job->dst_handle, job->attributes);
     if (job->cancelled)
         result = failure(SC_STOPPED, SC_AT_BOTH);
     else
         result = FAILED(copied) ? refused(job, copied) : finish(job, wants_size);
     if (result == 0)
         job->report->mechanism = 0;
-    else if (job->touched || !(-result & SC_LEAVE_IT))
-        undo(job);
+    else if (is_created(job))
+        sc_remove(job->dst_handle, job->dst);
+    else if (job->touched)
+        sc_truncate(job->dst_handle, job->dst, job->copied);
     return result;
 }
 
@@ -241,12 +232,12 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_
     job.dst = sc_file_path(dst, &memory[1]);
     if (flags & SC_REFLINK_ALWAYS)
         result = failure(WSAEOPNOTSUPP, SC_AT_BOTH);
-    else if (flags & SC_REFLINK_NEVER || !job.src || !job.dst)
+    else if (flags & SC_REFLINK_NEVER || !(flags & SC_KEEP_HOLES) || !job.src || !job.dst)
         result = leave_it(&job, 0);
     else
         result = run(&job, report || job.tells_end);
     job.report->copied = job.copied;
-    close_file(job.dst_handle);
+    sc_close_file(job.dst_handle);
     free(memory[0]);
     free(memory[1]);
     return result;
