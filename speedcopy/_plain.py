@@ -46,13 +46,21 @@ class _Opener:
         self._created: Optional[os.stat_result] = None
 
     def __call__(self, path: Union[str, bytes], flags: int) -> int:
-        # A file, a link, a device or a pipe that exists is opened as it is.
-        with contextlib.suppress(OSError):
+        try:
             fd = os.open(path, flags | os.O_EXCL, 0o666)
-            with contextlib.suppress(OSError):
-                self._created = os.fstat(fd)
-            return fd
-        return os.open(path, flags, 0o666)
+        except OSError as error:
+            if error.filename != path:  # a signal handler has raised it
+                raise
+            # A file, a link, a device or a pipe that exists is opened as it is.
+            return os.open(path, flags, 0o666)
+        try:
+            self._created = os.fstat(fd)
+        except OSError:
+            pass  # what cannot be looked at is not removed either
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
 
     def undo(self, dst: Path) -> None:
         """Removes dst if it is still the file that was created; in doubt it stays."""

@@ -92,10 +92,11 @@ def test_no_src(name: str, folder: Path) -> None:
     listening.append(None)
     for copy in (STDLIB, speedcopy.copyfile):
         heard.clear()
-        with pytest.raises(OSError, match=r"missing|directory") as caught:
+        with pytest.raises(OSError, match=r"missing|directory|denied") as caught:
             copy(folder / name, folder / "dst")
         assert caught.value.filename == str(folder / name)
-        opened = [told[1:] for told in heard if told[0] == "open"]
+        # each once: what is left to the standard library opens src again
+        opened = list(dict.fromkeys(told[1:] for told in heard if told[0] == "open"))
         expected = [(str(folder / name), "r"), (str(folder / "dst"), "w")]
         assert opened == expected[: 1 if copy is STDLIB else 2]
     assert not (folder / "dst").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -256,3 +257,21 @@ def test_missing_directory(src: Path) -> None:
         assert caught.value.__cause__.__class__ is IsADirectoryError
     else:
         assert caught.type is opened.type
+
+
+def test_handler_raises_in_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OSError that a signal handler raises while dst is being created is not swallowed."""
+    (folder / "src").write_bytes(b"data")
+    raised = TimeoutError(errno.ETIMEDOUT, "from a handler")
+    opened = os.open
+
+    def interrupted(path: Any, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_EXCL:
+            raise raised
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(TimeoutError) as caught:
+        _plain.copy(str(folder / "src"), str(folder / "dst"), None, 0)
+    assert caught.value is raised
+    assert not (folder / "dst").exists()
