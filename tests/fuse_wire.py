@@ -1,0 +1,114 @@
+"""The messages between the kernel and a FUSE server, as far as a copy needs them.
+
+linux/fuse.h has the structures. Nothing but the standard library is needed, so the kernel's
+requests and flags reach a server of ours as they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import struct
+from typing import NamedTuple
+
+#: The operations that a server here answers, by their numbers; all others are ENOSYS.
+OPERATIONS = {
+    1: "lookup",
+    2: "forget",
+    3: "getattr",
+    4: "setattr",
+    10: "unlink",
+    14: "open",
+    15: "read",
+    16: "write",
+    17: "statfs",
+    18: "release",
+    20: "fsync",
+    25: "flush",
+    26: "init",
+    35: "create",
+    36: "interrupt",
+    42: "forget",
+}
+
+IN_HEADER = struct.Struct("=IIQQIIII")
+OUT_HEADER = struct.Struct("=IiQ")
+ATTR = struct.Struct("=6Q10I")
+ENTRY = struct.Struct("=4Q2I")
+ATTR_OUT = struct.Struct("=QII")
+SETATTR = struct.Struct("=II6Q8I")
+OPEN = struct.Struct("=II")
+CREATE = struct.Struct("=4I")
+OPEN_OUT = struct.Struct("=QII")
+READ_OR_WRITE = struct.Struct("=QQIIQII")
+HANDLE = struct.Struct("=Q")
+WRITE_OUT = struct.Struct("=II")
+STATFS = struct.Struct("=5Q10I")
+INIT = struct.Struct("=4I")
+INIT_OUT = struct.Struct("=4IHHIIHHI28x")
+
+FATTR_MODE, FATTR_SIZE = 1, 8
+FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE = 1, 2
+ATOMIC_O_TRUNC, BIG_WRITES, MAX_PAGES = 1 << 3, 1 << 5, 1 << 22
+MAJOR, MINOR = 7, 31
+ROOT_ID = 1
+MAX_WRITE = 1 << 20
+PAGE = 4096
+
+
+class Request(NamedTuple):
+    """One message of the kernel's."""
+
+    operation: str
+    unique: int
+    nodeid: int
+    body: bytes
+
+    @classmethod
+    def of(cls, message: bytes) -> Request:
+        """Takes a message apart."""
+        head = IN_HEADER.unpack_from(message)
+        return cls(OPERATIONS.get(head[1], ""), head[2], head[3], message[IN_HEADER.size :])
+
+
+def reply(unique: int, body: bytes = b"", code: int = 0) -> bytes:
+    """The answer to a request: a body or an errno."""
+    return OUT_HEADER.pack(OUT_HEADER.size + len(body), -code, unique) + body
+
+
+def init_out(body: bytes, flags: int) -> bytes:
+    """The answer to the first message. Without ASYNC_READ, so that a signal ends a read."""
+    readahead = INIT.unpack_from(body)[2]
+    flags |= BIG_WRITES | MAX_PAGES
+    pages = MAX_WRITE // PAGE
+    return INIT_OUT.pack(MAJOR, MINOR, readahead, flags, 16, 12, MAX_WRITE, 1, pages, 0, 0)
+
+
+def attributes(st: os.stat_result, size: int) -> bytes:
+    """What stat tells of a file, with the size that it shall tell."""
+    times = [divmod(ns, 10**9) for ns in (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns)]
+    return ATTR.pack(
+        *(st.st_ino, size, (size + 511) // 512),
+        *(seconds for seconds, _ in times),
+        *(rest for _, rest in times),
+        *(st.st_mode, st.st_nlink, st.st_uid, st.st_gid, 0, PAGE, 0),
+    )
+
+
+def mount(device: int, folder: str) -> None:
+    """Mounts what the server behind an open /dev/fuse serves. Raises OSError."""
+    nosuid, nodev = 2, 4
+    options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), folder)
+
+
+def end_with_parent(parent: int) -> None:
+    """Has the kernel kill this process when the one that started it ends."""
+    pr_set_pdeathsig, sigkill = 1, 9
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
