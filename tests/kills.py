@@ -138,7 +138,7 @@ def copy_in_child(
     child = os.fork()
     if child == 0:
         try:
-            os.set_inheritable(tell, True)  # for cp, which closes it when it ends
+            os.set_inheritable(tell, True)  # noqa: FBT003 - cp closes it when it ends
             os.write(tell, (copy(src, dst) or "").encode())
         except Exception as error:  # noqa: BLE001
             os.write(tell, f"{type(error).__name__}: {error}".encode())

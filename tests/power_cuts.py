@@ -317,15 +317,17 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     mount_privately()
     table: Table = defaultdict(Counter)
-    for name in options.only or SYSTEMS:
-        with prepared(name, 8 * MIB) as before:
-            for tool, (number, plan) in product(options.tool or TOOLS, enumerate(PLANS)):
-                started = time.monotonic()
-                seed = f"{options.seed} {number}"
-                count_cuts(before, Run(tool, plan, 8 * MIB, options.cuts, seed), table)
-                took = time.monotonic() - started
-                print(f"{name}, {tool}, plan {number}: {took:.0f} s", file=sys.stderr)  # noqa: T201
-    print(format_table(table))  # noqa: T201
+    try:
+        for name in options.only or SYSTEMS:
+            with prepared(name, 8 * MIB) as before:
+                for tool, (number, plan) in product(options.tool or TOOLS, enumerate(PLANS)):
+                    started = time.monotonic()
+                    seed = f"{options.seed} {number}"
+                    count_cuts(before, Run(tool, plan, 8 * MIB, options.cuts, seed), table)
+                    took = time.monotonic() - started
+                    print(f"{name}, {tool}, plan {number}: {took:.0f} s", file=sys.stderr)  # noqa: T201
+    finally:
+        print(format_table(table))  # noqa: T201
     return 1 if broken(table) or more_zeros(table) else 0
 
 
