@@ -250,13 +250,17 @@ def main(arguments: list[str]) -> int:
     mount_privately()
     table: Table = defaultdict(Counter)
     chance = random.Random(options.seed)  # noqa: S311
-    for way, name in ROWS:
-        with place(name) as folder:
-            for tool in ("speedcopy", "shutil", "cp"):
-                for case, counts in count_kills(folder, way, tool, options.kills, chance).items():
-                    table[Row(name, f"{way} {case}", tool)].update(counts)
-        print(f"{way} on {name}: done", file=sys.stderr)  # noqa: T201
-    print(format_table(table))  # noqa: T201
+    try:
+        for way, name in ROWS:
+            with place(name) as folder:
+                for tool in ("speedcopy", "shutil", "cp"):
+                    for case, counts in count_kills(
+                        folder, way, tool, options.kills, chance
+                    ).items():
+                        table[Row(name, f"{way} {case}", tool)].update(counts)
+            print(f"{way} on {name}: done", file=sys.stderr)  # noqa: T201
+    finally:
+        print(format_table(table))  # noqa: T201
     return 1 if any(row.is_ours and set(table[row]) - KEPT for row in table) else 0
 
 

@@ -320,7 +320,7 @@ def main(arguments: list[str]) -> int:
     try:
         for name in options.only or SYSTEMS:
             with prepared(name, 8 * MIB) as before:
-                for tool, (number, plan) in product(options.tool or TOOLS, enumerate(PLANS)):
+                for (number, plan), tool in product(enumerate(PLANS), options.tool or TOOLS):
                     started = time.monotonic()
                     seed = f"{options.seed} {number}"
                     count_cuts(before, Run(tool, plan, 8 * MIB, options.cuts, seed), table)

@@ -54,7 +54,7 @@ def count(before: Image, *tools: str) -> Table:
     table: Table = defaultdict(Counter)
     try:
         for tool in tools:
-            count_cuts(before, Run(tool, PLANS[0], LARGE, 16, "a sample"), table)
+            count_cuts(before, Run(tool, PLANS[0], LARGE, 12, "a sample"), table)
     except UnavailableError as error:
         pytest.skip(f"no disk of our own: {error}")
     print(format_table(table))  # noqa: T201
@@ -105,7 +105,7 @@ def test_barriers(before: Image, *, lose: bool) -> None:
     with closing(Replay(start, disk.log)) as replay:
         first, later = replay.count(begun), replay.count(synced)
         assert first < later < len(replay.records)
-        for number in (first, *range(later, len(replay.records) + 1, 4)):
+        for number in (first, *range(later, len(replay.records) + 1, 6)):
             replay.cut(number, image, chance)
             with mounted_image(before.system, image, inside):
                 left = contents(inside / "synced")
