@@ -87,7 +87,6 @@ TOOLS: dict[str, Callable[[Path, Path], Any]] = {
     "cp": _copy_by_cp,
 }
 
-
 #: These show that the tests see what must not be done.
 CONTROLS = {"in place": copy_in_place}
 
