@@ -43,7 +43,7 @@ PLATFORMS = {
     "linux": Platform(
         "char",
         ("speedcopy.h", "linux.h"),
-        (*_POSIX, "linux.c"),
+        (*_POSIX, "linux.c", "linux_clone.c"),
         (("_GNU_SOURCE", None), _LARGE_FILES),
         _HIDDEN,
     ),

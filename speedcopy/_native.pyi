@@ -42,6 +42,7 @@ class _Lib(Protocol):
     SC_MAX_MECHANISMS: int
     FICLONE: int
     FICLONERANGE: int
+    FIDEDUPERANGE: int
     CIFS_IOC_COPYCHUNK_FILE: int
     CIFS_IOC_GET_MNT_INFO: int
     SC_ALLOW_DECRYPTED_DESTINATION: int

@@ -167,35 +167,6 @@ static int64_t ficlone(sc_job *job, int64_t length)
     return ioctl(job->dst_fd, FICLONE, job->src_fd) < 0 ? -errno : length;
 }
 
-/* struct file_clone_range of linux/fs.h, which not every C library can be included beside */
-struct clone_range {
-    int64_t src_fd;
-    uint64_t src_offset;
-    uint64_t src_length; /* 0: to the end */
-    uint64_t dst_offset;
-};
-
-/*
- * Clones the first block of src to behind the end of dst. Where that is refused, the CIFS client
- * may have made dst longer all the same; its end is put back.
- */
-int sc_try_clone(sc_job *job)
-{
-    int64_t block = job->dst_st.st_blksize, end = job->dst_st.st_size;
-    struct clone_range range = {
-        .src_fd = job->src_fd,
-        .src_length = job->size > block ? (uint64_t)block : 0,
-        .dst_offset = (uint64_t)((end + block - 1) / block * block),
-    };
-    struct stat now;
-    if (ioctl(job->dst_fd, FICLONERANGE, &range) == 0)
-        return 0;
-    int code = errno;
-    if (fstat(job->dst_fd, &now) == 0 && now.st_size > (int64_t)range.dst_offset)
-        sc_truncate(job, end);
-    return -code;
-}
-
 static int is_one_request(const sc_job *job)
 {
     return job->size <= LONGEST_REQUEST && !(job->flags & SC_TELL_END) && src_is_on_smb(job);

@@ -12,8 +12,9 @@
 /* linux/fs.h */
 #define FICLONE _IOW(0x94, 9, int)
 
-/* linux/fs.h; struct file_clone_range is 32 bytes */
+/* linux/fs.h; struct file_clone_range is 32 bytes, struct file_dedupe_range 24 and 32 a file */
 #define FICLONERANGE _IOW(0x94, 13, char[32])
+#define FIDEDUPERANGE _IOWR(0x94, 54, char[24])
 
 /* fs/smb/client/cifs_ioctl.h; the kernel exports no header for it. The answer is 64 bytes */
 #define CIFS_IOC_COPYCHUNK_FILE _IOW(0xCF, 3, int)

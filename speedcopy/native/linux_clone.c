@@ -1,0 +1,60 @@
+/* reflink="always" on Linux: whether a clone would work, found out without harm to dst. */
+#include "linux.h"
+
+#include "posix.h"
+
+/* The structures of linux/fs.h, which not every C library can be included beside. */
+struct clone_range {
+    int64_t src_fd;
+    uint64_t src_offset;
+    uint64_t src_length; /* 0: to the end */
+    uint64_t dst_offset;
+};
+struct dedupe_range {
+    uint64_t src_offset;
+    uint64_t src_length;
+    uint16_t count;
+    uint16_t reserved[3];
+    int64_t dst_fd;
+    uint64_t dst_offset;
+    uint64_t deduped;
+    int32_t status; /* 0 the same data, 1 other data, or -errno */
+    uint32_t reserved_too;
+};
+
+/*
+ * Asks btrfs or XFS to share a block of dst with src if both hold the same data, which changes no
+ * data. What is refused for other reasons than the data, no clone can do either.
+ */
+static int may_share_block(const sc_job *job, int64_t block)
+{
+    struct dedupe_range range = {
+        .src_length = (uint64_t)block,
+        .count = 1,
+        .dst_fd = job->dst_fd,
+    };
+    return job->size >= block && job->dst_st.st_size >= block &&
+           ioctl(job->src_fd, FIDEDUPERANGE, &range) == 0 && range.status >= 0;
+}
+
+/*
+ * Where that cannot be asked (NFS, SMB, less than a block), the first block of src is cloned to
+ * behind the end of dst. A refusal may have made dst longer, as the CIFS client sets its size
+ * before it asks the server; its end is put back.
+ */
+int sc_try_clone(sc_job *job)
+{
+    int64_t block = job->dst_st.st_blksize, end = job->dst_st.st_size;
+    struct clone_range range = {
+        .src_fd = job->src_fd,
+        .src_length = job->size > block ? (uint64_t)block : 0,
+        .dst_offset = (uint64_t)((end + block - 1) / block * block),
+    };
+    struct stat now;
+    if (may_share_block(job, block) || ioctl(job->dst_fd, FICLONERANGE, &range) == 0)
+        return 0;
+    int code = errno;
+    if (fstat(job->dst_fd, &now) == 0 && now.st_size > (int64_t)range.dst_offset)
+        sc_truncate(job, end);
+    return -code;
+}
