@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from filesystems import Mounts
+from fuse_zoo import Zoo
 from shares import MOUNTED, NO_LAB, SKIPPED, remove, root
-from tally import Tally, chosen, dealt, is_on
+from tally import Ledger, Tally, chosen, dealt, is_on
 
 import speedcopy
 
@@ -105,6 +106,21 @@ def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounts]:
     made = Mounts(tmp_path_factory.mktemp("mounts"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    """What is printed at the end: how many copies were compared on which mount of the zoo."""
+    made = Ledger("zoo: copies compared with shutil's")
+    request.config.pluginmanager.register(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory, ledger: Ledger) -> Iterator[Zoo]:
+    """FUSE servers and overlays, mounted when asked for, gone after the module's tests."""
+    with Zoo(tmp_path_factory.mktemp("zoo"), ledger) as opened:
+        yield opened
 
 
 def descriptors() -> frozenset[str]:

@@ -30,7 +30,6 @@ OPERATIONS = {
     35: "create",
     36: "interrupt",
     42: "forget",
-    47: "copy_file_range",
 }
 
 IN_HEADER = struct.Struct("=IIQQIIII")
@@ -43,7 +42,6 @@ OPEN = struct.Struct("=II")
 CREATE = struct.Struct("=4I")
 OPEN_OUT = struct.Struct("=QII")
 READ_OR_WRITE = struct.Struct("=QQIIQII")
-COPY_FILE_RANGE = struct.Struct("=7Q")
 HANDLE = struct.Struct("=Q")
 WRITE_OUT = struct.Struct("=II")
 STATFS = struct.Struct("=5Q10I")
@@ -103,9 +101,7 @@ def mount(device: int, folder: str) -> None:
     nosuid, nodev = 2, 4
     options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other"
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(
-        b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()
-    ):
+    if libc.mount(b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), folder)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     import pytest
+    from zoo_contract import Counts
 
 
 def chosen(wanted: str, names: Iterable[str]) -> list[str]:
@@ -72,3 +75,37 @@ class Tally:
             terminalreporter.write_line(
                 f"{name:17} {told or 'no tests'} in {self._seconds[name]:.0f} s"
             )
+
+
+class Ledger:
+    """A pytest plug-in: one line per mount at the end, with the copies compared on it."""
+
+    def __init__(self, title: str) -> None:
+        """Stays silent as long as nothing is added."""
+        self._title = title
+        self._rows: dict[str, Counter[str]] = {}
+        self._seconds: dict[str, float] = {}
+        self._skipped: dict[str, str] = {}
+
+    def note(self, mount: str, counts: Counts, started: float) -> None:
+        """Adds copies that have been made since ``started``, by time.monotonic()."""
+        row = self._rows.setdefault(mount, Counter())
+        row["copies"] += counts.copies
+        row["wrong"] += counts.wrong
+        row["failed by shutil"] += counts.failed
+        row["wrong by shutil"] += counts.lost
+        self._seconds[mount] = self._seconds.get(mount, 0) + time.monotonic() - started
+
+    def skip(self, mount: str, reason: str) -> None:
+        """Says why there are none on a mount."""
+        self._skipped[mount] = reason
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Prints the lines."""
+        if self._rows or self._skipped:
+            terminalreporter.section(self._title)
+        for mount, row in self._rows.items():
+            told = ", ".join(f"{number} {what}" for what, number in row.items())
+            terminalreporter.write_line(f"{mount:17} {told} in {self._seconds[mount]:.1f} s")
+        for mount, reason in self._skipped.items():
+            terminalreporter.write_line(f"{mount:17} skipped: {reason}")
