@@ -101,7 +101,9 @@ def mount(device: int, folder: str) -> None:
     nosuid, nodev = 2, 4
     options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other"
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()):
+    if libc.mount(
+        b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()
+    ):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), folder)
 

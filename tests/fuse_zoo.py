@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -87,12 +88,7 @@ def served(top: Path, *command: str, stdin: Optional[int] = None) -> Iterator[No
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not os.path.ismount(folder):
-            if process.poll() is not None or time.monotonic() > deadline:
-                msg = f"{command[0]}: {log.read_text().strip()[-200:]}"
-                raise UnavailableError(msg)
-            time.sleep(0.005)
+        wait_for_mount(folder, process, log)
         try:
             yield
         finally:
@@ -102,6 +98,15 @@ def served(top: Path, *command: str, stdin: Optional[int] = None) -> Iterator[No
         raise
     finally:
         end(process)
+
+
+def wait_for_mount(folder: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until a server has mounted. Raises UnavailableError if it does not."""
+    deadline = time.monotonic() + PATIENCE
+    while not os.path.ismount(folder):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise UnavailableError(log.read_text().strip()[-200:] or "it does not mount")
+        time.sleep(0.005)
 
 
 def folders(top: Path) -> tuple[Path, Path]:
@@ -114,15 +119,14 @@ def folders(top: Path) -> tuple[Path, Path]:
 @contextmanager
 def sshfs(top: Path) -> Iterator[Mount]:
     """An SFTP server of OpenSSH's on the other end of a socket, no network."""
-    import socket
-
     client, store = folders(top)
     program = next(filter(os.path.exists, SFTP_SERVERS), "sftp-server")
     with ExitStack() as stack:
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
         with theirs:
-            server = subprocess.Popen(ended_with_us(program), stdin=theirs, stdout=theirs)
+            other = theirs.fileno()
+            server = subprocess.Popen(ended_with_us(program), stdin=other, stdout=other)
         stack.callback(end, server)
         command = ("sshfs", f"localhost:{store}", str(client), "-f", "-o", "passive")
         stack.callback(ours.close)

@@ -61,6 +61,8 @@ class Switches:
     lie: tuple[float, int] = (1, 0)
     #: For how long the kernel believes a size, in seconds.
     believed: int = 0
+    #: A size is told as it was told first, whatever another client has made of the file since.
+    stale: bool = False
     #: ftruncate and truncate fail so. O_TRUNC fails, too, unless the server is atomic.
     truncate: str = ""
     #: The same for every size but 0.
@@ -87,6 +89,7 @@ class Refusal(Exception):  # noqa: N818
     """The answer is an errno."""
 
     def __init__(self, code: int) -> None:
+        """The errno."""
         super().__init__(code)
         self.code = code
 
@@ -101,11 +104,13 @@ class Hostile:
     """The server."""
 
     def __init__(self, device: int, backing: str, flags: int) -> None:
+        """Serves ``backing`` over an open /dev/fuse; ``flags`` are those of the first answer."""
         self._device = device
         self._flags = flags
         self._paths = {ROOT_ID: backing}
         self._ids: dict[tuple[str, int], int] = {}
         self._written: dict[int, int] = {}
+        self._told: dict[str, int] = {}
         self._waiting: set[int] = set()
         self._switches = Switches()
         self._counts: dict[str, int] = {}
@@ -135,7 +140,9 @@ class Hostile:
                 self._waiting.remove(unique)
                 self._send(reply(unique, code=errno.EINTR))
             return
-        method: Optional[Callable[[int, bytes], bytes]] = getattr(self, request.operation, None)
+        method: Optional[Callable[[int, bytes], bytes]] = getattr(
+            self, f"_{request.operation}", None
+        )
         if method is None:
             self._send(reply(request.unique, code=errno.ENOSYS))
             return
@@ -182,6 +189,8 @@ class Hostile:
         if stat.S_ISREG(st.st_mode) and self._concerns(path):
             factor, more = self._switches.lie
             size = int(size * factor) + more
+            if self._switches.stale:
+                size = self._told.setdefault(path, size)
         return attributes(st, size)
 
     def _attr_out(self, path: str, st: os.stat_result) -> bytes:
@@ -198,6 +207,8 @@ class Hostile:
         inside = flags & (os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC)
         handle = os.open(path, inside | os.O_CLOEXEC, *mode)
         self._written[handle] = os.fstat(handle).st_size
+        if flags & os.O_TRUNC:
+            self._told[path] = 0
         direct = self._switches.direct_io and self._concerns(path)
         return OPEN_OUT.pack(handle, FOPEN_DIRECT_IO if direct else 0, 0)
 
@@ -212,18 +223,18 @@ class Hostile:
 
     # What follows are the operations, each by its name: of a node and a body the answer's body.
 
-    def init(self, _nodeid: int, body: bytes) -> bytes:
+    def _init(self, _nodeid: int, body: bytes) -> bytes:
         return init_out(body, self._flags)
 
-    def lookup(self, nodeid: int, body: bytes) -> bytes:
+    def _lookup(self, nodeid: int, body: bytes) -> bytes:
         path = self._child(nodeid, body[:-1])
         return self._entry(path, os.lstat(path))
 
-    def getattr(self, nodeid: int, _body: bytes) -> bytes:
+    def _getattr(self, nodeid: int, _body: bytes) -> bytes:
         path = self._paths[nodeid]
         return self._attr_out(path, os.lstat(path))
 
-    def setattr(self, nodeid: int, body: bytes) -> bytes:
+    def _setattr(self, nodeid: int, body: bytes) -> bytes:
         path, fields = self._paths[nodeid], SETATTR.unpack_from(body)
         valid, size, mode = fields[0], fields[3], fields[11]
         if valid & FATTR_SIZE:
@@ -231,17 +242,18 @@ class Hostile:
                 refuse_if(self._switches.truncate)
                 refuse_if(self._switches.truncate_to_some if size else "")
             os.truncate(path, size)
+            self._told[path] = size
             for handle in self._written:
                 self._written[handle] = min(self._written[handle], size)
         if valid & FATTR_MODE:
             os.chmod(path, stat.S_IMODE(mode))
         return self._attr_out(path, os.lstat(path))
 
-    def unlink(self, nodeid: int, body: bytes) -> bytes:
+    def _unlink(self, nodeid: int, body: bytes) -> bytes:
         os.unlink(self._child(nodeid, body[:-1]))
         return b""
 
-    def open(self, nodeid: int, body: bytes) -> bytes:
+    def _open(self, nodeid: int, body: bytes) -> bytes:
         path, flags = self._paths[nodeid], OPEN.unpack_from(body)[0]
         if self._concerns(path):
             if flags & os.O_NONBLOCK and "open" in self._switches.nonblock:
@@ -250,7 +262,7 @@ class Hostile:
                 refuse_if(self._switches.without_trunc)
         return self._opened(path, flags)
 
-    def create(self, nodeid: int, body: bytes) -> bytes:
+    def _create(self, nodeid: int, body: bytes) -> bytes:
         flags, mode, umask, _ = CREATE.unpack_from(body)
         path = self._child(nodeid, body[CREATE.size : -1])
         if self._concerns(path):
@@ -260,35 +272,43 @@ class Hostile:
         opened = self._opened(path, flags | os.O_CREAT, stat.S_IMODE(mode) & ~umask)
         return self._entry(path, os.lstat(path)) + opened
 
-    def read(self, nodeid: int, body: bytes) -> bytes:
+    def _read(self, nodeid: int, body: bytes) -> bytes:
         handle, offset, length = self._moved(nodeid, body, "read")
         return os.pread(handle, length, offset)
 
-    def write(self, nodeid: int, body: bytes) -> bytes:
+    def _write(self, nodeid: int, body: bytes) -> bytes:
         handle, offset, length = self._moved(nodeid, body, "write")
         if offset != self._written[handle] and self._concerns(self._paths[nodeid]):
             refuse_if(self._switches.out_of_order)
         start = READ_OR_WRITE.size
         written = os.pwrite(handle, memoryview(body)[start : start + length], offset)
-        self._written[handle] = offset + written
+        self._written[handle] = end = offset + written
+        path = self._paths[nodeid]
+        self._told[path] = max(end, self._told.get(path, 0))
         return WRITE_OUT.pack(written, 0)
 
-    def flush(self, _nodeid: int, _body: bytes) -> bytes:
+    def _flush(self, _nodeid: int, _body: bytes) -> bytes:
         return b""
 
-    def fsync(self, _nodeid: int, _body: bytes) -> bytes:
+    def _fsync(self, _nodeid: int, _body: bytes) -> bytes:
         return b""
 
-    def release(self, _nodeid: int, body: bytes) -> bytes:
+    def _release(self, _nodeid: int, body: bytes) -> bytes:
         (handle,) = HANDLE.unpack_from(body)
         os.close(handle)
         del self._written[handle]
         return b""
 
-    def statfs(self, nodeid: int, _body: bytes) -> bytes:
+    def _statfs(self, nodeid: int, _body: bytes) -> bytes:
         fs = os.statvfs(self._paths[nodeid])
         room = fs.f_blocks, fs.f_bfree, fs.f_bavail, fs.f_files, fs.f_ffree
         return STATFS.pack(*room, fs.f_bsize, 255, fs.f_frsize, *(0,) * 7)
+
+
+def tell(text: object) -> None:
+    """Answers the process that has started this one."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main(folder: str, backing: str, parent: str, *options: str) -> None:
@@ -299,7 +319,7 @@ def main(folder: str, backing: str, parent: str, *options: str) -> None:
     device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
     mount(device, folder)
     server = Hostile(device, backing, ATOMIC_O_TRUNC if "atomic" in options else 0)
-    print("ready", flush=True)
+    tell("ready")
     with suppress(OSError):  # ENODEV: unmounted
         while True:
             for ready in select.select([device, 0], [], [])[0]:
@@ -309,7 +329,7 @@ def main(folder: str, backing: str, parent: str, *options: str) -> None:
                 line = sys.stdin.readline()
                 if not line:
                     return
-                print(server.obey(json.loads(line)), flush=True)
+                tell(server.obey(json.loads(line)))
 
 
 if __name__ == "__main__":

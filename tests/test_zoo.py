@@ -1,7 +1,8 @@
-"""The contract on real FUSE servers and overlays: the store has what shutil would have put there."""
+"""The contract on real FUSE servers and overlays: the store has what shutil puts there."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -13,16 +14,21 @@ from fuse_zoo import OURS, REAL, Misbehaving
 from grid import MIB
 from hostile_fuse import Switches
 from layout import pattern
+from outcome import Failure
 from zoo_contract import (
     BRIEFLY,
     EXECUTORS,
     ROLES,
     Copy,
     Places,
+    Result,
     compare,
     copies,
+    faults,
     learn,
 )
+
+import speedcopy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +62,18 @@ def replace(dst: Path) -> None:
     other.rename(dst)
 
 
-CHANGES = {"grown": grow, "shrunk": shrink, "replaced": replace, "gone": os.unlink}
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "grown": grow,
+    "shrunk": shrink,
+    "replaced": replace,
+    "gone": os.unlink,
+}
 
 
-def changed(mount: Mount, change: Callable[[Path], object], dst: Path, store: Path) -> None:
+def changed(mount: Mount, change: Callable[[Any], object], dst: Path, store: Path) -> None:
     """Has the client know dst, and then has it changed behind the client's back."""
     if isinstance(mount, Misbehaving):
-        mount.behave(Switches(believed=3600))
+        mount.behave(Switches(stale=True, believed=3600))
     learn(dst, store)
     change(store)
 
@@ -89,6 +100,41 @@ def test_changed(mount: str, change: str, zoo: Zoo, ledger: Ledger) -> None:
     counts = compare(Places(zoo[mount], zoo.plain()), "to", table, before)
     ledger.note(mount, counts, started)
     assert not counts.wrong, counts.lines()
+
+
+OLD = Copy(9, 20)
+FULL = Failure.of(OSError(errno.ENOSPC, "full", "src", None, "dst"))
+
+
+@pytest.mark.parametrize(
+    ("copy", "theirs", "ours", "what"),
+    [
+        (OLD, Result(None, ("dst",), pattern(9)), Result(None, ("dst",), pattern(8), 8), "success"),
+        (OLD, Result(FULL, ("dst",), b""), Result(None, ("dst",), pattern(8), 8), "success"),
+        (OLD, Result(None, ("dst",), pattern(9)), Result(None, ("dst", "x"), pattern(9)), "x"),
+        (OLD, Result(None, ("dst",), pattern(9)), Result(FULL, ("dst",), b""), "OSError 28"),
+        (OLD, Result(FULL, ("dst",), b""), Result(FULL, ("dst",), pattern(9, "x")), "neither"),
+        (OLD, Result(FULL, ("dst",), b""), Result(FULL, (), None), "neither"),
+        (Copy(9), Result(FULL, ("dst",), b""), Result(FULL, ("dst",), b""), "left a new file"),
+        (
+            OLD,
+            Result(FULL, ("dst",), b""),
+            Result(Failure.of(OSError(errno.EIO, "full", "src", None, "dst")), ("dst",), b""),
+            "OSError 5",
+        ),
+        (
+            OLD,
+            Result(FULL, ("dst",), b""),
+            Result(Failure.of(OSError(errno.ENOSPC, "full", "other")), ("dst",), b""),
+            "names",
+        ),
+    ],
+)
+def test_comparison_sees(copy: Copy, theirs: Result, ours: Result, what: str) -> None:
+    """The comparison is not blind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speedcopy, "SPEEDCOPY_DISABLE", False)
+        assert what in next(faults(copy, theirs, ours))
 
 
 LARGE = 40 * MIB  # more than the upper layer of an overlay has room for
