@@ -94,6 +94,7 @@ class Ledger:
         row["wrong"] += counts.wrong
         row["failed by shutil"] += counts.failed
         row["wrong by shutil"] += counts.lost
+        row["by both"] += counts.lost_too
         self._seconds[mount] = self._seconds.get(mount, 0) + time.monotonic() - started
 
     def skip(self, mount: str, reason: str) -> None:

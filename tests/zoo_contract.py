@@ -165,13 +165,14 @@ class Counts:
     """Of copies that were compared: how many there were, and what was wrong with which.
 
     ``failed`` is how often shutil raised, ``lost`` how often it reported success and the store had
-    something else.
+    something else, ``lost_too`` how often ours did the same.
     """
 
     copies: int = 0
     wrong: int = 0
     failed: int = 0
     lost: int = 0
+    lost_too: int = 0
     faults: dict[str, list[str]] = field(default_factory=dict)
 
     def lines(self) -> str:
@@ -269,7 +270,9 @@ def compare(
             wrong = next(faults(copy, theirs, ours), "")
             counts.copies += 1
             counts.failed += bool(theirs.failure)
-            counts.lost += not theirs.failure and theirs.dst != copy.source()
+            lost = not theirs.failure and theirs.dst != copy.source()
+            counts.lost += lost
+            counts.lost_too += lost and ours.dst == theirs.dst
             if wrong:
                 counts.wrong += 1
                 counts.faults.setdefault(wrong, []).append(f"{executor} {copy.id}")
