@@ -116,11 +116,9 @@ TOWARDS_SRC = [
     ),
     *directly(
         [
-            Row(
-                f"read {code} after {skip}", once("read", code, times, skip), sizes=(1, 3 * MIB + 5)
-            )
+            Row(f"read {code} after {skip}", once("read", code, times, skip), sizes=sizes)
             for code, times in (("EINTR", 2), ("EAGAIN", 1), ("EIO", 999))
-            for skip in (0, 1)
+            for skip, sizes in ((0, (1, 3 * MIB + 5)), (1, (3 * MIB + 5,)))
         ]
     ),
 ]

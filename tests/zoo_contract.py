@@ -156,7 +156,9 @@ def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
     if copy.before is None:
         if ours.names and not speedcopy.SPEEDCOPY_DISABLE:  # shutil leaves it
             yield "failed and left a new file"
-    elif ours.dst not in (theirs.dst, copy.target()) and not truth.startswith(ours.dst or b"?"):
+    elif ours.dst is None or not (
+        truth.startswith(ours.dst) or ours.dst in (theirs.dst, copy.target())
+    ):
         yield f"failed and left neither old nor new: {ours.size} bytes"
 
 
