@@ -30,6 +30,7 @@ OPERATIONS = {
     35: "create",
     36: "interrupt",
     42: "forget",
+    47: "copy_file_range",
 }
 
 IN_HEADER = struct.Struct("=IIQQIIII")
@@ -42,6 +43,7 @@ OPEN = struct.Struct("=II")
 CREATE = struct.Struct("=4I")
 OPEN_OUT = struct.Struct("=QII")
 READ_OR_WRITE = struct.Struct("=QQIIQII")
+COPY_FILE_RANGE = struct.Struct("=7Q")
 HANDLE = struct.Struct("=Q")
 WRITE_OUT = struct.Struct("=II")
 STATFS = struct.Struct("=5Q10I")

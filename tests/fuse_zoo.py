@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: A server that has not mounted by then never will. Seconds.
 PATIENCE = 20
 
+#: For how long clients believe what they know of a file: on no machine too short for a copy.
+BELIEVED = "attr_timeout=3600,entry_timeout=3600"
+
 SFTP_SERVERS = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server")
 
 
@@ -128,7 +131,8 @@ def sshfs(top: Path) -> Iterator[Mount]:
             other = theirs.fileno()
             server = subprocess.Popen(ended_with_us(program), stdin=other, stdout=other)
         stack.callback(end, server)
-        command = ("sshfs", f"localhost:{store}", str(client), "-f", "-o", "passive")
+        options = f"passive,dcache_timeout=3600,{BELIEVED}"
+        command = ("sshfs", f"localhost:{store}", str(client), "-f", "-o", options)
         stack.callback(ours.close)
         stack.enter_context(served(top, *command, stdin=ours.fileno()))
         yield Mount(client, store)
@@ -148,7 +152,7 @@ def rclone(mode: str, top: Path) -> Iterator[Mount]:
 def bindfs(top: Path) -> Iterator[Mount]:
     """A folder once more."""
     client, store = folders(top)
-    with served(top, "bindfs", "-f", str(store), str(client)):
+    with served(top, "bindfs", "-f", "-o", BELIEVED, str(store), str(client)):
         yield Mount(client, store)
 
 
@@ -157,7 +161,8 @@ def mergerfs(top: Path) -> Iterator[Mount]:
     """Two folders as one; what is new goes to the first."""
     client, store = folders(top)
     (top / "second").mkdir()
-    options = ("-o", "category.create=ff,minfreespace=0")
+    caching = "cache.attr=3600,cache.entry=3600"
+    options = ("-o", f"category.create=ff,minfreespace=0,{caching}")
     with served(top, "mergerfs", "-f", *options, f"{store}:{top / 'second'}", str(client)):
         yield Mount(client, store)
 

@@ -26,6 +26,7 @@ from typing import Any, Callable, Optional
 from fuse_wire import (
     ATOMIC_O_TRUNC,
     ATTR_OUT,
+    COPY_FILE_RANGE,
     CREATE,
     ENTRY,
     FATTR_MODE,
@@ -47,6 +48,10 @@ from fuse_wire import (
     mount,
     reply,
 )
+
+
+#: os.O_ACCMODE, which PyPy lacks.
+O_ACCMODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class Switches:
     exclusive: str = ""
     #: A read or a write moves at most so many bytes, 0 is no limit.
     most: int = 0
+    #: copy_file_range moves at most so many bytes, None: the kernel has to move them.
+    copy_range: Optional[int] = None
     #: (operation, error, how many of them, after how many good ones)
     faults: tuple[tuple[str, str, int, int], ...] = ()
     #: (operation, after how many good ones): the answer comes when the request is interrupted.
@@ -204,7 +211,7 @@ class Hostile:
         return head + self._attributes(path, st)
 
     def _opened(self, path: str, flags: int, *mode: int) -> bytes:
-        inside = flags & (os.O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC)
+        inside = flags & (O_ACCMODE | os.O_CREAT | os.O_EXCL | os.O_TRUNC)
         handle = os.open(path, inside | os.O_CLOEXEC, *mode)
         self._written[handle] = os.fstat(handle).st_size
         if flags & os.O_TRUNC:
@@ -258,7 +265,7 @@ class Hostile:
         if self._concerns(path):
             if flags & os.O_NONBLOCK and "open" in self._switches.nonblock:
                 raise Refusal(errno.EAGAIN)
-            if flags & os.O_ACCMODE != os.O_RDONLY and not flags & os.O_TRUNC:
+            if flags & O_ACCMODE != os.O_RDONLY and not flags & os.O_TRUNC:
                 refuse_if(self._switches.without_trunc)
         return self._opened(path, flags)
 
@@ -286,6 +293,13 @@ class Hostile:
         path = self._paths[nodeid]
         self._told[path] = max(end, self._told.get(path, 0))
         return WRITE_OUT.pack(written, 0)
+
+    def _copy_file_range(self, nodeid: int, body: bytes) -> bytes:
+        src, src_offset, _, dst, offset, length, _ = COPY_FILE_RANGE.unpack_from(body)
+        if self._switches.copy_range is None or not self._concerns(self._paths[nodeid]):
+            raise Refusal(errno.EOPNOTSUPP)
+        content = os.pread(src, min(length, self._switches.copy_range), src_offset)
+        return WRITE_OUT.pack(os.pwrite(dst, content, offset), 0)
 
     def _flush(self, _nodeid: int, _body: bytes) -> bytes:
         return b""

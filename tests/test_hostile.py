@@ -123,6 +123,26 @@ TOWARDS_SRC = [
     ),
 ]
 
+#: Of a server that copies by itself: how much it copies in a request, and what goes wrong.
+RANGES = {
+    "all": Switches(copy_range=MIB),
+    "short": Switches(copy_range=50_000),
+    "nothing": Switches(copy_range=0),
+    **{
+        f"{code} {times} after {skip}": replace(
+            once("copy_file_range", code, times, skip), copy_range=300_000
+        )
+        for code, times in (("EIO", 1), ("EIO", 999), ("EINTR", 2), ("EAGAIN", 1), ("EXDEV", 999))
+        for skip in (0, 1)
+    },
+}
+
+TOWARDS_BOTH = [
+    *directly([Row(f"copy_file_range {name}", switches) for name, switches in RANGES.items()]),
+    *directly([Row("O_NONBLOCK", Switches(nonblock=("open", "read", "write")))]),
+    Row("short", Switches(direct_io=True, most=50_000)),
+]
+
 
 def known_and(mount: Misbehaving, switches: Switches, dst: Path, store: Path) -> None:
     """Has the client know dst, and only then has the server misbehave."""
@@ -135,7 +155,7 @@ def run(row: Row, mount: str, role: str, zoo: Zoo, ledger: Ledger) -> None:
     """Compares on one mount."""
     started = time.monotonic()
     server: Any = zoo[mount]
-    on = "src" if role == "from" else "dst"
+    on = {"from": "src", "to": "dst", "within": ""}[role]
     table = copies(role, row.sizes, holes=row.holes())
     before = partial(known_and, server, replace(row.switches, on=on))
     counts = compare(Places(server, zoo.plain()), role, table, before)
@@ -165,3 +185,9 @@ def test_towards_dst(row: Row, mount: str, zoo: Zoo, ledger: Ledger) -> None:
 def test_towards_src(row: Row, mount: str, zoo: Zoo, ledger: Ledger) -> None:
     """What is read from."""
     run(row, mount, "from", zoo, ledger)
+
+
+@parameters(TOWARDS_BOTH, PLAIN)
+def test_towards_both(row: Row, mount: str, zoo: Zoo, ledger: Ledger) -> None:
+    """What copies within itself."""
+    run(row, mount, "within", zoo, ledger)
