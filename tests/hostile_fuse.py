@@ -49,7 +49,6 @@ from fuse_wire import (
     reply,
 )
 
-
 #: os.O_ACCMODE, which PyPy lacks.
 O_ACCMODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 
