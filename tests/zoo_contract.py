@@ -156,8 +156,8 @@ def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
     if copy.before is None:
         if ours.names and not speedcopy.SPEEDCOPY_DISABLE:  # shutil leaves it
             yield "failed and left a new file"
-    elif ours.dst is None or not (
-        truth.startswith(ours.dst) or ours.dst in (theirs.dst, copy.target())
+    elif ours.dst not in (theirs.dst, copy.target()) and not (
+        ours.dst is not None and truth.startswith(ours.dst)
     ):
         yield f"failed and left neither old nor new: {ours.size} bytes"
 
