@@ -294,7 +294,9 @@ class Zoo(ExitStack):
             try:
                 run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self._top))
             except UnavailableError as error:
-                pytest.skip(f"no mounting here: {error}")
+                reason = str(error).splitlines()[0]
+                self._ledger.skip("all of it", reason)
+                pytest.skip(f"no mounting here: {reason}")
             self.callback(unmount, self._top)
             self._plain = self._top / "plain"
             self._plain.mkdir()
