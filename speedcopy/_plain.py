@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Optional
 from speedcopy import _errors
 
 if TYPE_CHECKING:
+    from io import FileIO
     from typing import Union
 
     from speedcopy._types import Path, Progress
@@ -112,14 +114,32 @@ def _guard(src: Path, dst: Path) -> None:
             raise _errors.special_file(path, "named pipe")
 
 
+def _size_of(descriptor: int) -> int:
+    """Bytes, 0 if that is not known: the standard library copies all the same."""
+    try:
+        return os.fstat(descriptor).st_size
+    except OSError as error:
+        if error.errno is None:  # a signal handler has raised it
+            raise
+        return 0
+
+
+def _fill(buffer: memoryview, reader: FileIO) -> int:
+    """Reads; returns the bytes, 0 at the end."""
+    got = reader.readinto(buffer)
+    if got is None:  # and not at the end, which would be 0
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return got
+
+
 def _read_and_write(src: Path, dst: Path, tick: _Tick) -> int:
     with open(src, "rb", buffering=0) as reader:
-        total, copied = os.fstat(reader.fileno()).st_size, 0
+        total, copied = _size_of(reader.fileno()), 0
         buffer = memoryview(bytearray(min(max(total, SMALLEST_BUFFER), LARGEST_BUFFER)))
         opener = _Opener()
         try:
             with open(dst, "wb", opener=opener) as writer:
-                while got := reader.readinto(buffer):
+                while got := _fill(buffer, reader):
                     copied += writer.write(buffer[:got])
                     tick(copied, max(copied, total))
             tick(copied, copied, at_the_end=True)

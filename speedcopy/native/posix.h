@@ -37,13 +37,14 @@ typedef struct {
     int touched;        /* dst is no longer what it was */
 
     /* rounds.c, and table.c for a whole file: how far it is */
-    int64_t copied;    /* bytes: where both files stand */
-    int64_t written;   /* bytes: where dst ends; less than `copied` behind a hole */
-    int holes;         /* holes are looked for */
-    int64_t data_end;  /* where the data around `copied` ends, if they are */
-    int64_t next_tick; /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
-    int cancelled;     /* sc_tick said stop */
-    int forked;        /* this is a child process, and the copy is its parent's */
+    int64_t copied;      /* bytes: where both files stand */
+    int64_t written;     /* bytes: where dst ends; less than `copied` behind a hole */
+    int holes;           /* holes are looked for */
+    int64_t data_end;    /* where the data around `copied` ends, if they are */
+    int64_t next_tick;   /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
+    int64_t quiet_until; /* until then a call that was cut short runs no signal handlers */
+    int cancelled;       /* sc_tick said stop */
+    int forked;          /* this is a child process, and the copy is its parent's */
 
     /* linux.c, sc_write_back: what has reached the disk or the server */
     int64_t sent;    /* where writing back has begun */

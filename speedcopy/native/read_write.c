@@ -25,6 +25,8 @@ static int64_t write_all(sc_job *job, const char *buffer, size_t length)
         }
         done += (size_t)written;
         job->touched = 1;
+        if (done < length && sc_interrupted(job))
+            break; /* a write that a signal has cut short */
     }
     return (int64_t)done;
 }

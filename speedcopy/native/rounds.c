@@ -72,11 +72,14 @@ static int64_t data_ahead(sc_job *job, int64_t length)
     return length < data_left ? length : data_left;
 }
 
-static int64_t next_round(int64_t round, int64_t took, int whole)
+/* What moves less than it was asked to is asked for that much, and then for more again. */
+static int64_t next_round(int64_t round, int64_t took, int64_t moved)
 {
-    if (took < TICK / 4 && whole)
+    if (moved < round)
+        round = moved;
+    else if (took < TICK / 4)
         round *= 4;
-    else if (took > TICK * 4)
+    if (took > TICK * 4)
         round /= 4;
     return round > LONGEST_ROUND ? LONGEST_ROUND : round < SHORTEST_ROUND ? SHORTEST_ROUND : round;
 }
@@ -91,16 +94,21 @@ static int64_t start_clock(sc_job *job)
 
 /*
  * Calls the callback if it is time. A slow one, or Python's lock in the hands of busy threads, must
- * not take most of the copy's time: it is called the less often. Returns when that has ended.
+ * not take most of the copy's time: it is called the less often. A call that was cut short may have
+ * met a signal (sendfile on FUSE then returns so, and not EINTR), and the next one may wait for
+ * ever; so the handlers run at once. Returns when that has ended.
  */
-static int64_t tick_in_time(sc_job *job, int64_t now)
+static int64_t tick_in_time(sc_job *job, int64_t now, int is_short)
 {
-    if (now < job->next_tick)
+    int is_time = now >= job->next_tick;
+    if (!is_time && !(is_short && now >= job->quiet_until))
         return now;
-    tick(job, job->size > job->copied ? job->size : job->copied);
+    tick(job, !is_time ? -1 : job->size > job->copied ? job->size : job->copied);
     int64_t ended = nanoseconds(), pause = 4 * (ended - now);
-    pause = pause < TICK ? TICK : pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
-    job->next_tick = ended + pause;
+    pause = pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
+    job->quiet_until = ended + pause;
+    if (is_time)
+        job->next_tick = ended + (pause < TICK ? TICK : pause);
     return ended;
 }
 
@@ -140,15 +148,15 @@ int64_t sc_in_rounds(sc_job *job, const sc_mechanism *mechanism)
 
         if (!started)
             started = start_clock(job);
-        int lost = sc_write_back(job);
+        int lost = moved == length ? sc_write_back(job) : 0;
         if (lost < 0) {
             job->lost = 1;
             job->written = job->arrived;
             return lost;
         }
         int64_t now = nanoseconds();
-        round = next_round(round, now - started, moved == length);
-        started = tick_in_time(job, now);
+        round = next_round(round, now - started, moved < length ? moved : round);
+        started = tick_in_time(job, now, moved < length);
         if (job->cancelled)
             return -SC_STOPPED;
     }

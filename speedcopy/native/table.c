@@ -11,7 +11,10 @@
 
 #include "posix.h"
 
-/* What every SMB server copies in one request (MS-SMB2 3.3.3: the most that one chunk holds). */
+/*
+ * What every SMB server copies in one request (MS-SMB2 3.3.3: the most that one chunk holds).
+ * Killed in the middle of 32 MiB, in two requests of Samba 4.17, 5 of 12 copies had the old end.
+ */
 static const int64_t LONGEST_IN_PLACE = SC_MIB;
 
 /* A dst that was written to is truncated after Ctrl-C, too; but not for ever. */
@@ -92,7 +95,7 @@ static int wants_empty(const sc_job *job, const sc_mechanism *mechanism)
     if (!(mechanism->traits & SC_WHOLE_FILE))
         return 1;
     return job->in_place && (job->flags & SC_REFLINK_ALWAYS || job->dst_st.st_size > job->size ||
-                             (!(mechanism->traits & SC_CLONES) && job->size > LONGEST_IN_PLACE));
+                             job->size > LONGEST_IN_PLACE);
 }
 
 static int prepare(sc_job *job, const sc_mechanism *mechanism)
@@ -118,12 +121,19 @@ static int64_t ask(sc_job *job, const sc_mechanism *mechanism)
     return result;
 }
 
+/*
+ * No clone in place: the CIFS client (6.12) believes the size that it knew, and with a file that
+ * has become shorter on the server since, Samba on btrfs leaves an empty one and reports success.
+ * And killed after the client has made a shorter dst longer, it would be a mixture.
+ */
 static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
 {
     int clones = mechanism->traits & SC_CLONES;
     int regular = S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
     if (job->flags & SC_REFLINK_ALWAYS)
         return clones && regular;
+    if (clones && job->in_place && !wants_empty(job, mechanism))
+        return 0;
     if ((job->flags & SC_REFLINK_NEVER || !(job->flags & SC_KEEP_HOLES)) &&
         mechanism->traits & (SC_CLONES | SC_MAY_CLONE))
         return 0;
