@@ -40,19 +40,22 @@ RESTART = 60
 LOCAL = ("EXT4", "XFS", "BTRFS", "TMPFS", "OVERLAY")
 SMB = (
     *("SMB_EXT4", "SMB_XFS", "SMB_BTRFS", "SMB_OTHER_SHARE", "SMB_OTHER_SERVER"),
-    *("SMB1", "SMB_KSMBD"),
+    *("SMB_LOOSE", "SMB_NOCACHE", "SMB_NOLEASE", "SMB1", "SMB_KSMBD"),
 )
-NFS = ("NFS42", "NFS3")
+NFS = ("NFS42", "NFS3", "NFS42_NOCTO", "NFS3_NOCTO")
 ALL = (*LOCAL, *SMB, *NFS)
 
 #: Where whole files are cloned, by the local file system or by the server.
-CLONING = ("XFS", "BTRFS", "SMB_BTRFS", "SMB_KSMBD", "NFS42")
+CLONING = ("XFS", "BTRFS", "SMB_BTRFS", "SMB_KSMBD", "NFS42", "NFS42_NOCTO")
 
 #: Where the bytes of a copy do not come through the client.
 SERVER_SIDE = (
     *("SMB_EXT4", "SMB_XFS", "SMB_BTRFS", "SMB_OTHER_SHARE", "SMB_OTHER_SERVER"),
-    *("SMB_KSMBD", "NFS42"),
+    *("SMB_LOOSE", "SMB_NOCACHE", "SMB_NOLEASE", "SMB_KSMBD", "NFS42", "NFS42_NOCTO"),
 )
+
+#: Where the client does not ask again for a minute.
+TRUSTING = ("NFS42_NOCTO", "NFS3_NOCTO")
 
 
 def root(name: str) -> Path:

@@ -60,10 +60,36 @@ MOUNTS = (
     Mount(
         "SMB_OTHER_SERVER", "smb", "a share of a second server", "xfs", "smb-other", "vers=3.1.1"
     ),
+    Mount(
+        "SMB_LOOSE",
+        "smb",
+        "SMB 3.1.1 with cache=loose: caches without leave of the server",
+        "xfs",
+        "smb",
+        "vers=3.1.1,cache=loose",
+    ),
+    Mount("SMB_NOCACHE", "smb", "SMB 3.1.1 with cache=none", "xfs", "smb", "vers=3.1.1,cache=none"),
+    Mount("SMB_NOLEASE", "smb", "SMB 3.1.1 with nolease", "xfs", "smb", "vers=3.1.1,nolease"),
     Mount("SMB1", "smb", "SMB 1.0: no server-side copy", "xfs", "smb", "vers=1.0"),
     Mount("SMB_KSMBD", "ksmbd", "SMB 3.1.1 of ksmbd in the guest, on XFS", "xfs", "", "vers=3.1.1"),
     Mount("NFS42", "nfs", "NFS 4.2 on XFS: clones", "xfs", "", "vers=4.2"),
     Mount("NFS3", "nfs", "NFS 3 on XFS: no server-side copy", "xfs", "", "vers=3,nolock"),
+    Mount(
+        "NFS42_NOCTO",
+        "nfs",
+        "NFS 4.2 that trusts attributes for a minute",
+        "xfs",
+        "",
+        "vers=4.2,nocto,actimeo=60",
+    ),
+    Mount(
+        "NFS3_NOCTO",
+        "nfs",
+        "NFS 3 that trusts attributes for a minute",
+        "xfs",
+        "",
+        "vers=3,nolock,nocto,actimeo=60",
+    ),
 )
 
 SMB_SERVERS = tuple(dict.fromkeys(row.server for row in MOUNTS if row.server))
