@@ -41,12 +41,15 @@ enum action {
     SIGNAL,  /* sends the process signal `code`, then fails with EINTR */
     SERVE,   /* an ioctl that does what it is for, on whatever file system */
     CUT,     /* the same, when src has just been truncated to `amount` bytes */
+    CLAIM,   /* fstat: a size of `amount` bytes */
+    FORGET,  /* open: as if O_EXCL had not been asked for */
     ANSWER   /* fstat, stat: device number 0, `code`; fstatfs: type `code`; the others: 0 */
 };
 
 /* In the order of `action`. */
-static const char *const ACTIONS[] = {"hand on", "fail",   "late",  "grow", "nothing", "short",
-                                      "slow",    "signal", "serve", "cut",  "answer"};
+static const char *const ACTIONS[] = {"hand on", "fail",   "late",   "grow",  "nothing",
+                                      "short",   "slow",   "signal", "serve", "cut",
+                                      "claim",   "forget", "answer"};
 
 struct rule {
     char call[32];
@@ -366,6 +369,8 @@ int openat(int dir, const char *path, int flags, ...)
         return fail(rule.code);
     if (rule.action == SIGNAL)
         return interrupt(rule.code);
+    if (rule.action == FORGET)
+        flags &= ~O_EXCL;
     int fd = NEXT(openat)(dir, path, flags, mode);
     if (fd >= 0 && fd < MOST_FILES) {
         pthread_mutex_lock(&lock);
@@ -417,6 +422,8 @@ int fstat(int fd, struct stat *st)
     int result = rule.action == FAIL ? fail(rule.code) : NEXT(fstat)(fd, st);
     if (result == 0 && rule.action == ANSWER)
         st->st_dev = makedev(0, (unsigned)rule.code);
+    if (result == 0 && rule.action == CLAIM)
+        st->st_size = rule.amount;
     return result;
 }
 

@@ -251,14 +251,92 @@ def test_interrupted(
     assert outcome.calls.count(call) > STORM
 
 
-def test_interrupted_cut_and_close(worker: Worker, folder: Path) -> None:
-    """Neither an interrupted ftruncate nor an interrupted close is a failed copy."""
+def test_interrupted_cut(worker: Worker, folder: Path) -> None:
+    """An interrupted ftruncate is made again; an interrupted close of src is none of dst's."""
     files = Files.make(folder, SMALL, "longer")
-    rules = (fail("ftruncate", errno.EINTR, times=STORM), fail("close", errno.EINTR), *on_smb())
-    outcome = worker.copy(files.src, files.dst, *rules)
+    cut = fail("ftruncate", errno.EINTR, times=STORM)
+    outcome = worker.copy(
+        files.src, files.dst, cut, fail("close", errno.EINTR, where="src"), *on_smb()
+    )
     files.assert_copied(outcome)
     assert outcome.calls.count("ftruncate") == STORM + 1
-    assert outcome.calls.count("close") == 2  # again would close somebody else's descriptor
+    assert outcome.calls.count("close") == 2
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_interrupted_close(worker: Worker, folder: Path, length: str) -> None:
+    """Nobody knows what an interrupted close has written, so the copy fails, as shutil's does."""
+    files = Files.make(folder, SMALL, length)
+    closed = fail("close", errno.EINTR, where="dst", times=1)
+    files.assert_failed(worker.copy(files.src, files.dst, closed), errno.EINTR, 0)
+
+
+@pytest.mark.parametrize("code", ["ENOSPC", "EIO"])
+def test_interrupted_undo(worker: Worker, folder: Path, code: str) -> None:
+    """What this copy has created is removed, whatever interrupts that."""
+    files = Files.make(folder, SMALL)
+    full = fail("write", getattr(errno, code))
+    storm = fail("stat", errno.EINTR, times=STORM, where="dst")
+    outcome = worker.copy(files.src, files.dst, full, storm, *reaching(READ_WRITE))
+    files.assert_failed(outcome, getattr(errno, code))
+
+
+def test_error_before_the_plain_way(worker: Worker, folder: Path) -> None:
+    """A new file that cannot be opened again leaves the error that it was opened again for."""
+    files = Files.make(folder, SMALL)
+    closed = fail("open", errno.EACCES, skip=1, where="dst")
+    full = fail("write", errno.ENOSPC)
+    outcome = worker.copy(files.src, files.dst, closed, full, *reaching(READ_WRITE))
+    files.assert_failed(outcome, errno.ENOSPC)
+
+
+def test_src_that_cannot_go_back(worker: Worker, folder: Path) -> None:
+    """What has been read of a stream is not there for another try: the copy fails."""
+    files = Files.make(folder, SMALL)
+    rules = (fail("write", errno.EPERM, times=1), fail("lseek", errno.ESPIPE, where="src"))
+    outcome = worker.copy(files.src, files.dst, *rules, *reaching(READ_WRITE))
+    files.assert_failed(outcome, errno.EPERM)
+
+
+def test_src_that_is_dst_and_cannot_be_looked_at(worker: Worker, folder: Path) -> None:
+    """Src is known by its name, too, and is not emptied as dst."""
+    files = Files.make(folder, SMALL)
+    os.link(files.src, files.dst)
+    outcome = worker.copy(files.src, files.dst, fail("fstat", errno.EIO, where="src"))
+    assert outcome.failure
+    assert outcome.failure.kind == "SameFileError"
+    assert files.src.read_bytes() == files.content
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_stale_size_behind_truncation(worker: Worker, folder: Path, size: int) -> None:
+    """A server that has emptied dst may report the old size once more, and refuse to truncate."""
+    files = Files.make(folder, size, "longer")
+    stale = Rule("fstat", "claim", 0, size + 1, times=1, where="dst")
+    outcome = worker.copy(files.src, files.dst, stale, fail("ftruncate", errno.EPERM))
+    files.assert_copied(outcome)
+
+
+@pytest.mark.parametrize("ending", ["copied", "full"])
+def test_exclusive_create_ignored(worker: Worker, folder: Path, ending: str) -> None:
+    """A server that opens an old file for O_EXCL has not created it: it is emptied, and stays."""
+    files = Files.make(folder, SMALL, "longer")
+    rules = [Rule("open", "forget", where="dst")]
+    if ending == "full":
+        full = [fail(call, errno.ENOSPC) for call in (COPY_FILE_RANGE, SENDFILE, "write")]
+        files.assert_failed(worker.copy(files.src, files.dst, *rules, *full), errno.ENOSPC, 0)
+    else:
+        files.assert_copied(worker.copy(files.src, files.dst, *rules))
+
+
+def test_src_that_cannot_be_flushed(worker: Worker, folder: Path) -> None:
+    """What the server has not got of src, it cannot copy."""
+    files = Files.make(folder, SMALL)
+    rules = (fail("sync_file_range", errno.EIO, where="src"), serve(COPYCHUNK), *on_smb())
+    outcome = worker.copy(files.src, files.dst, *rules)
+    files.assert_copied(outcome)
+    assert outcome.mechanism == SENDFILE
+    assert outcome.declined == {FICLONE: "EOPNOTSUPP", COPYCHUNK: "EIO"}
 
 
 @pytest.mark.parametrize("progress", [0, PROGRESS])
@@ -581,69 +659,31 @@ class TestCopychunk:
     def test_emptied(
         self, worker: Worker, folder: Path, mechanism: str, size: int, length: str
     ) -> None:
-        """A dst keeps its content only for one request that replaces all of it."""
+        """A dst keeps its content only for one request that replaces all of it, and no clone."""
         files = Files.make(folder, size, length)
         outcome = worker.copy(files.src, files.dst, serve(mechanism), *on_smb())
         files.assert_copied(outcome)
+        kept = bool(files.old) and len(files.old or b"") <= size <= MIB
+        if mechanism == FICLONE and kept:
+            assert FICLONE not in outcome.calls
+            return
         assert outcome.mechanism == mechanism
-        more_requests = mechanism == COPYCHUNK and size > MIB
-        emptied = bool(files.old) and (more_requests or len(files.old or b"") > size)
-        assert outcome.calls.count("ftruncate") == emptied
+        assert outcome.calls.count("ftruncate") == (bool(files.old) and not kept)
 
-    @pytest.mark.parametrize("length", ["shorter", "equal", "longer"])
-    @pytest.mark.parametrize("mechanism", [FICLONE, COPYCHUNK])
+    @pytest.mark.parametrize(
+        ("mechanism", "length"),
+        [(FICLONE, "new"), (FICLONE, "longer"), *((COPYCHUNK, length) for length in LENGTHS)],
+    )
     def test_src_cut_meanwhile(
         self, worker: Worker, folder: Path, mechanism: str, length: str
     ) -> None:
-        """Where src has become shorter during the one request, dst is emptied and copied anew."""
+        """Where src has become shorter during the one request, dst is not longer."""
         files = Files.make(folder, SMALL, length)
         cut = Rule(mechanism, "cut", 0, PROGRESS)
         outcome = worker.copy(files.src, files.dst, cut, *on_smb())
         assert outcome.failure is None
         assert files.src.read_bytes() == files.dst.read_bytes() == files.content[:PROGRESS]
         assert outcome.copied == PROGRESS
-
-    def test_one_request_is_64_mib_at_most(self, worker: Worker, folder: Path) -> None:
-        """A request that cannot be interrupted must be short."""
-        for size, expected in ((64 * MIB, COPYCHUNK), (64 * MIB + 1, COPY_FILE_RANGE)):
-            with (folder / "src").open("wb") as src:
-                src.truncate(size)
-            rules = (serve(COPYCHUNK), *on_smb())
-            outcome = worker.copy(folder / "src", folder / "dst", *rules)
-            assert (outcome.mechanism, outcome.copied) == (expected, size)
-            assert (COPYCHUNK in outcome.calls) == (expected == COPYCHUNK)
-            assert (folder / "dst").stat().st_size == size
-
-    def test_not_with_progress(self, worker: Worker, folder: Path) -> None:
-        """One request has no progress to tell."""
-        files = Files.make(folder, SMALL)
-        rules = (serve(COPYCHUNK), fail(FICLONE, errno.EOPNOTSUPP), *on_smb())
-        answer = worker.call(copy_with_progress, str(files.src), str(files.dst), rules)
-        assert COPYCHUNK not in answer["calls"]
-        assert answer["calls"].count(COPY_FILE_RANGE) == 1
-        assert files.dst.read_bytes() == files.content
-
-    def test_src_decides(self, worker: Worker, folder: Path) -> None:
-        """Where only src is on SMB it is asked and declines; where only dst is, it is not asked."""
-        files = Files.make(folder, SMALL)
-        disk = fail(COPYCHUNK, errno.ENOTTY)
-        rules = {
-            name: [
-                rule._replace(where=name) if rule.call in ("fstat", "stat") else rule
-                for rule in on_smb()
-            ]
-            for name in ("src", "dst")
-        }
-        from_smb = worker.copy(files.src, files.dst, disk, *rules["src"])
-        files.assert_copied(from_smb)
-        assert from_smb.declined == {FICLONE: "EOPNOTSUPP", COPYCHUNK: "ENOTTY"}
-        assert from_smb.mechanism == SENDFILE
-        if not os.major(files.src.stat().st_dev):
-            pytest.skip("without a major number src may look as if it were on SMB")
-        to_smb = worker.copy(files.src, files.dst, disk, *rules["dst"])
-        files.assert_copied(to_smb)
-        assert to_smb.declined == {FICLONE: "EOPNOTSUPP"}
-        assert to_smb.mechanism == COPY_FILE_RANGE
 
     @pytest.mark.parametrize("code", ["ENOTTY", "EINVAL", "ENOSYS", "EPERM", "EFAULT"])
     def test_not_smb(self, worker: Worker, folder: Path, code: str) -> None:
@@ -706,8 +746,27 @@ class TestReflink:
         assert outcome.open_files == 0
         assert outcome.calls.count(FICLONE) + outcome.calls.count("FICLONERANGE") == 1
         assert not {COPYCHUNK, COPY_FILE_RANGE, SENDFILE, "read", "write"} & set(outcome.calls)
+        assert "sync_file_range" not in outcome.calls  # an error of writing dst is not ours to hear
         assert files.dst.exists() == (length != "new")
         assert files.old is None or files.dst.read_bytes() == files.old
+
+    def test_always_interrupted(self, worker: Worker, folder: Path) -> None:
+        """The look whether a clone is possible is made again, too."""
+        files = Files.make(folder, SMALL, "longer")
+        storm = fail("FICLONERANGE", errno.EINTR, times=STORM)
+        rules = (storm, Rule("FICLONERANGE", "answer"), serve(FICLONE))
+        outcome = worker.copy(files.src, files.dst, *rules, reflink="always")
+        files.assert_copied(outcome)
+
+    @pytest.mark.parametrize("action", ["late", "grow"])
+    def test_always_over_nothing(self, worker: Worker, folder: Path, action: str) -> None:
+        """A dst that was empty is empty again when a clone has failed half-way."""
+        files = Files.make(folder, SMALL)
+        files.dst.touch()
+        rule = Rule(FICLONE, action, errno.ENOSPC, PROGRESS)
+        outcome = worker.copy(files.src, files.dst, rule, reflink="always")
+        assert outcome.failure
+        assert files.dst.read_bytes() == b""
 
     @pytest.mark.parametrize("length", ["shorter", "equal", "longer"])
     def test_always_refused_late(self, worker: Worker, folder: Path, length: str) -> None:
@@ -750,12 +809,24 @@ def holey(folder: Path, *extents: int) -> Files:
         (),
         (fail("lseek", errno.EINVAL),),
         (fail("lseek", errno.EINVAL, skip=4),),
+        (fail("lseek", errno.EINVAL, times=1, where="dst"),),
+        (fail("lseek", errno.EINVAL, times=1, skip=1, where="dst"),),
         (fail(COPY_FILE_RANGE, errno.EIO, skip=1),),
         (short(COPY_FILE_RANGE, PROGRESS, times=3), fail(COPY_FILE_RANGE, errno.EXDEV)),
         (nothing(COPY_FILE_RANGE), nothing(SENDFILE, skip=1)),
         (Rule(FICLONE, "grow", errno.EIO), *reaching(READ_WRITE)),
     ],
-    ids=["plain", "no holes known", "lost", "later", "mid-way", "empty", "refused clone"],
+    ids=[
+        "plain",
+        "no holes known",
+        "lost",
+        "too far",
+        "too far later",
+        "later",
+        "mid-way",
+        "empty",
+        "refused clone",
+    ],
 )
 def test_holes(
     worker: Worker, folder: Path, rules: tuple[Rule, ...], extents: tuple[int, ...]

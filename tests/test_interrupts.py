@@ -235,6 +235,18 @@ def test_interrupted_open(
         assert (folder / "dst").read_bytes() == old
 
 
+@pytest.mark.parametrize("call", ["fstat", "stat"])
+def test_interrupted_look(worker: Worker, folder: Path, call: str) -> None:
+    """Ctrl-C while a file is being looked at leaves no new dst either."""
+    src, dst = make(folder, 10_007)
+    where = "dst" if call == "fstat" else "src"
+    rules = (signalled(call, signal.SIGINT, where=where), *on_disk())
+    stopped = worker.call(stopped_copy, src, dst, rules, False)  # noqa: FBT003
+    assert stopped["kind"] == "KeyboardInterrupt"
+    assert stopped["open"] == 0
+    assert not os.path.exists(dst)
+
+
 @pytest.mark.parametrize("mechanism", MOVING)
 def test_progress(worker: Worker, folder: Path, mechanism: str) -> None:
     """Progress never goes back, is at least 50 ms apart, and once tells the end."""

@@ -1,16 +1,14 @@
 /*
  * The mechanisms of Linux, fastest first. One function each, one system call each.
  *
- * What a refusal means is the same everywhere (rounds.c): another row is asked. The lists of
+ * What a refusal means is the same everywhere (table.c): another row is asked. The lists of
  * errnos below say which kernel, file system or server answers what; tests/errnos.py drives
  * each of them through this file.
  */
 #include "linux.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
@@ -145,11 +143,10 @@ int sc_holes_known(sc_job *job, int fd)
  * CIFS clients before 6.1 copy on the server what the server has, without the pages of src
  * that this machine has not written back yet. Costs nothing when there are none.
  */
-static void flush_src(const sc_job *job)
+static int flush_src(const sc_job *job)
 {
-    sync_file_range(job->src_fd, 0, 0,
-                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                        SYNC_FILE_RANGE_WAIT_AFTER);
+    int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    return sync_file_range(job->src_fd, 0, 0, (unsigned)all) < 0 ? -errno : 0;
 }
 
 /*
@@ -187,7 +184,9 @@ static int is_one_request(const sc_job *job)
  */
 static int64_t copychunk(sc_job *job, int64_t length)
 {
-    flush_src(job);
+    int lacking = flush_src(job);
+    if (lacking < 0)
+        return lacking;
     return ioctl(job->dst_fd, CIFS_IOC_COPYCHUNK_FILE, job->src_fd) < 0 ? -errno : length;
 }
 
@@ -229,8 +228,9 @@ static int is_sound(const sc_job *job)
  */
 static int64_t copy_range(sc_job *job, int64_t length)
 {
-    if (job->copied == 0 && src_is_on_smb(job))
-        flush_src(job);
+    int lacking = job->copied == 0 && src_is_on_smb(job) ? flush_src(job) : 0;
+    if (lacking < 0)
+        return lacking;
     ssize_t moved = copy_file_range(job->src_fd, NULL, job->dst_fd, NULL, (size_t)length, 0);
     return moved < 0 ? -errno : moved;
 }

@@ -45,16 +45,21 @@ static int may_share_block(const sc_job *job, int64_t block)
 int sc_try_clone(sc_job *job)
 {
     int64_t block = job->dst_st.st_blksize, end = job->dst_st.st_size;
+    uint64_t behind = ((uint64_t)end + (uint64_t)block - 1) / (uint64_t)block * (uint64_t)block;
     struct clone_range range = {
         .src_fd = job->src_fd,
         .src_length = job->size > block ? (uint64_t)block : 0,
-        .dst_offset = (uint64_t)((end + block - 1) / block * block),
+        .dst_offset = behind,
     };
     struct stat now;
-    if (may_share_block(job, block) || ioctl(job->dst_fd, FICLONERANGE, &range) == 0)
+    int result;
+    if (may_share_block(job, block))
+        return 0;
+    SC_REPEAT(job, result, ioctl(job->dst_fd, FICLONERANGE, &range));
+    if (result == 0)
         return 0;
     int code = errno;
-    if (fstat(job->dst_fd, &now) == 0 && now.st_size > (int64_t)range.dst_offset)
+    if (fstat(job->dst_fd, &now) == 0 && (uint64_t)now.st_size > behind)
         sc_truncate(job, end);
     return -code;
 }

@@ -98,7 +98,11 @@ static int open_src(sc_job *job)
     job->src_fd = open_file(job, job->src, O_RDONLY);
     if (job->src_fd < 0)
         return refuse_src(job, errno);
-    look_at(job, job->src_fd, &job->src_st);
+    struct stat named = job->src_st;
+    if (look_at(job, job->src_fd, &job->src_st) < 0) {
+        job->src_st.st_dev = named.st_dev; /* it still must not be dst */
+        job->src_st.st_ino = named.st_ino;
+    }
     if (S_ISDIR(job->src_st.st_mode))
         return refuse_src(job, EISDIR);
     if (S_ISREG(job->src_st.st_mode))
@@ -115,11 +119,12 @@ int sc_open_plainly(sc_job *job)
     if (job->dst_fd < 0)
         return sc_failure(errno, SC_AT_DST);
     look_at(job, job->dst_fd, &job->dst_st);
-    if (keeps && sc_same_file(&job->src_st, &job->dst_st))
+    if (keeps && job->dst_st.st_mode && sc_same_file(&job->src_st, &job->dst_st))
         return sc_failure(SC_SAME_FILE, SC_AT_BOTH);
     job->in_place = keeps && job->dst_st.st_size > 0;
     job->touched = !keeps;
-    sc_forget_errors(job);
+    if (!keeps)
+        sc_forget_errors(job);
     return 0;
 }
 
@@ -141,23 +146,26 @@ static int open_in_place(sc_job *job)
     }
     job->dst_fd = fd;
     job->in_place = job->dst_st.st_size > 0;
-    sc_forget_errors(job);
     return 1;
 }
 
 /*
  * Creating comes first: a look at a name that may be missing is 3 requests on a share. Whatever
- * refuses an exclusive create, the plain way of opening has the last word, and its error counts.
+ * refuses an exclusive create, the plain way of opening has the last word, and its error counts. So
+ * it has where the file is not empty: a server that does not know O_EXCL has opened an old one.
  */
 static int open_dst(sc_job *job)
 {
     job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT | O_EXCL);
+    int code = job->dst_fd < 0 ? errno : 0;
     if (job->dst_fd >= 0) {
-        job->created = 1;
-        look_at(job, job->dst_fd, &job->dst_st);
-        return 0;
+        job->created = look_at(job, job->dst_fd, &job->dst_st) < 0 || job->dst_st.st_size == 0;
+        if (job->created)
+            return 0;
+        close(job->dst_fd);
+        job->dst_fd = -1;
     }
-    if (errno == EEXIST && sc_may_copy_in_place(job) && open_in_place(job))
+    if (code == EEXIST && sc_may_copy_in_place(job) && open_in_place(job))
         return sc_same_file(&job->src_st, &job->dst_st) ? sc_failure(SC_SAME_FILE, SC_AT_BOTH) : 0;
     int refused = guard_dst(job);
     return refused ? refused : sc_open_plainly(job);

@@ -1,17 +1,23 @@
 /* One copy on a POSIX system: open, run the table, finish or undo, close. */
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "posix.h"
 
-/* Linux has closed the descriptor when it returns EINTR: to repeat would close another file. */
+/* For what is cleaned up: signal handlers have time, but a server must not hold it up for ever. */
+#define INSIST(result, call)                                                                       \
+    for (int tries = SC_MOST_TRIES; ((result) = (call)) < 0 && errno == EINTR && tries > 0; tries--)
+
+/*
+ * Linux has closed the descriptor when it returns EINTR: to repeat would close another file. It is
+ * an error as any other, as nobody knows then whether all was written; shutil raises it, too.
+ */
 static int close_file(int *fd)
 {
     int result = *fd < 0 ? 0 : close(*fd);
     *fd = -1;
-    return result < 0 && errno != EINTR ? -errno : 0;
+    return result < 0 ? -errno : 0;
 }
 
 /*
@@ -41,25 +47,26 @@ static int finish(sc_job *job)
 static void cut_existing(sc_job *job)
 {
     struct stat now;
+    int looked = 0;
     if (job->dst_fd < 0) {
-        job->dst_fd = openat(job->dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-        if (job->dst_fd < 0 || fstat(job->dst_fd, &now) < 0 || !sc_same_file(&now, &job->dst_st))
+        INSIST(job->dst_fd, openat(job->dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK));
+        if (job->dst_fd >= 0)
+            INSIST(looked, fstat(job->dst_fd, &now));
+        if (job->dst_fd < 0 || looked < 0 || !sc_same_file(&now, &job->dst_st))
             return;
         job->written = job->arrived > 0 ? job->arrived : 0;
     }
     sc_truncate(job, job->written);
 }
 
-/*
- * A clone that was refused may have given dst the size of src: the CIFS client sets that before it
- * asks the server.
- */
+/* An empty dst may have got something of a clone that has failed then, or the size of src. */
 static void restore_size(sc_job *job)
 {
     struct stat now;
-    if (fstat(job->dst_fd, &now) == 0 && now.st_size > job->dst_st.st_size &&
-        now.st_size == job->size)
-        sc_truncate(job, job->dst_st.st_size);
+    int looked;
+    INSIST(looked, fstat(job->dst_fd, &now));
+    if (looked == 0 && !job->in_place && now.st_size > 0 && now.st_size <= job->size)
+        sc_truncate(job, 0);
 }
 
 /*
@@ -70,43 +77,51 @@ static void restore_size(sc_job *job)
 static void undo(sc_job *job)
 {
     struct stat now;
+    int result;
     if (!job->cancelled && job->arrived > 0 && job->arrived < job->written)
         job->written = job->arrived;
-    job->copied = job->written;
     if (job->forked)
         return;
     if (job->created) {
-        int ours = job->dst_st.st_mode &&
-                   fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-                   sc_same_file(&now, &job->dst_st);
+        if (!job->dst_st.st_mode && job->dst_fd >= 0)
+            INSIST(result, fstat(job->dst_fd, &job->dst_st));
+        INSIST(result, fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
+        int ours = result == 0 && job->dst_st.st_mode && sc_same_file(&now, &job->dst_st);
         close_file(&job->dst_fd);
         if (ours)
-            unlinkat(job->dir, job->dst, 0);
+            INSIST(result, unlinkat(job->dir, job->dst, 0));
     } else if (S_ISREG(job->dst_st.st_mode) && !sc_same_file(&job->src_st, &job->dst_st)) {
         if (job->touched)
             cut_existing(job);
         else if (job->dst_fd >= 0)
             restore_size(job);
     }
+    job->copied = job->written;
 }
 
-/*
- * Nothing was copied, and dst was not opened as the standard library opens it. That may be the
- * reason, so its way is tried before the error is believed.
- */
-static int start_plainly(sc_job *job)
+/* May the way in which dst was opened be the reason why nothing was copied? */
+static int may_start_again(const sc_job *job)
+{
+    return !job->plain && job->written == 0 && job->size > 0 && !job->cancelled && !job->lost &&
+           !(job->flags & SC_REFLINK_ALWAYS);
+}
+
+/* The standard library's way is tried before the error `first` is believed. 0 or -errno. */
+static int start_plainly(sc_job *job, int first)
 {
     struct stat created = job->dst_st;
+    int was_created = job->created;
+    if (lseek(job->src_fd, 0, SEEK_SET) < 0)
+        return first;
     close_file(&job->dst_fd);
     int result = sc_open_plainly(job);
-    job->created = job->created && sc_same_file(&created, &job->dst_st);
-    if (result == 0) {
-        job->copied = job->holes = 0;
-        lseek(job->src_fd, 0, SEEK_SET);
-        int code = sc_run_last(job);
-        result = code < 0 ? sc_failure(-code, SC_AT_BOTH) : 0;
+    job->created = was_created && (result < 0 || sc_same_file(&created, &job->dst_st));
+    if (result < 0) {
+        job->dst_st = created;
+        return first;
     }
-    return result;
+    job->copied = job->holes = 0;
+    return sc_run_last(job);
 }
 
 static int run(sc_job *job)
@@ -114,16 +129,14 @@ static int run(sc_job *job)
     int result = sc_open(job);
     if (result == 0 && !job->cancelled) {
         int code = sc_run_table(job);
-        if (code < 0)
-            result = sc_failure(-code, SC_AT_BOTH);
-        if (code < 0 && job->written == 0 && !job->plain && !job->cancelled && !job->lost &&
-            !(job->flags & SC_REFLINK_ALWAYS))
-            result = start_plainly(job);
-    }
-    if (result == 0 && !job->cancelled) {
-        int code = finish(job);
+        if (code < 0 && may_start_again(job))
+            code = start_plainly(job, code);
+        if (code == 0)
+            code = finish(job);
         if (code == 0)
             code = close_file(&job->dst_fd);
+        if (code == -EINTR)
+            sc_interrupted(job);
         if (code < 0)
             result = sc_failure(-code, SC_AT_BOTH);
     }

@@ -15,41 +15,43 @@
 
 #define SC_MIB ((int64_t)1 << 20)
 
-/* One copy on its way. Each field is set by the file that its group names. */
+/* One copy on its way. */
 typedef struct {
-    /* posix.c: what the caller said */
+    /* what the caller said */
     const char *src;
     const char *dst;
     int flags;
     void *caller;
     sc_report *report;
 
-    /* open.c: the two files. Mechanisms in rounds move both along */
+    /* the two files as they were opened (open.c). Mechanisms in rounds move both along */
     int dir; /* what a relative name is relative to, whoever changes the directory meanwhile */
     int src_fd;
     int dst_fd;
-    struct stat src_st; /* zeros if it could not be looked at: then no mechanism but the last */
-    struct stat dst_st; /* the same; of a new file, what was created */
+    struct stat src_st; /* mode 0 if it could not be looked at: then no mechanism but the last */
+    struct stat dst_st; /* the same; its size is what dst had before, 0 once it is emptied */
     int created;        /* by this copy: O_EXCL succeeded */
     int plain;          /* opened as the standard library opens it */
-    int64_t size;       /* bytes of src as far as known; 0 for pseudo files, too */
-    int in_place;       /* dst has its old content; table.c takes that back */
-    int touched;        /* dst is no longer what it was */
 
-    /* rounds.c, and table.c for a whole file: how far it is */
-    int64_t copied;      /* bytes: where both files stand */
-    int64_t written;     /* bytes: where dst ends; less than `copied` behind a hole */
-    int holes;           /* holes are looked for */
+    /* how far the copy is */
+    int64_t size;    /* bytes of src as far as known; 0 for pseudo files, too */
+    int64_t copied;  /* bytes: where both files stand */
+    int64_t written; /* bytes: where dst ends; less than `copied` behind a hole */
+    int in_place;    /* dst has its old content */
+    int touched;     /* dst is no longer what it was */
+    int lost;        /* dst lacks some of what was copied, which no other row brings back */
+    int cancelled;   /* sc_tick said stop */
+    int forked;      /* this is a child process, and the copy is its parent's */
+
+    /* rounds.c */
+    int holes;           /* they are looked for */
     int64_t data_end;    /* where the data around `copied` ends, if they are */
     int64_t next_tick;   /* nanoseconds of CLOCK_MONOTONIC, 0 before the first clock reading */
     int64_t quiet_until; /* until then a call that was cut short runs no signal handlers */
-    int cancelled;       /* sc_tick said stop */
-    int forked;          /* this is a child process, and the copy is its parent's */
 
-    /* linux.c, sc_write_back: what has reached the disk or the server */
+    /* the platform's sc_write_back: what has reached the disk or the server */
     int64_t sent;    /* where writing back has begun */
     int64_t arrived; /* and where it has ended; -1 if nobody has to wait for that */
-    int lost;        /* dst lacks some of what was copied, which no other row brings back */
 
     /* read_write.c */
     char *buffer;
@@ -90,7 +92,7 @@ int sc_try_clone(sc_job *job);
 /* Can SEEK_HOLE be asked of this file for less than a round trip, and be believed? */
 int sc_holes_known(sc_job *job, int fd);
 
-/* Has errors of earlier writes to dst reported now, and to nobody: they are not of this copy. */
+/* dst is empty now: errors of earlier writes to it are not of this copy. */
 void sc_forget_errors(const sc_job *job);
 
 /*
@@ -108,6 +110,9 @@ int64_t sc_read_write(sc_job *job, int64_t length);
 
 /* After EINTR: runs the signal handlers. Not 0: one of them raised. */
 int sc_interrupted(sc_job *job);
+
+/* How often a call that cleans up is repeated, if signals interrupt it. */
+enum { SC_MOST_TRIES = 1000 };
 
 /* Repeats a call that a signal has interrupted, unless the signal's handler raised. */
 #define SC_REPEAT(job, result, call)                                                               \
@@ -132,7 +137,7 @@ int sc_run_table(sc_job *job);
 int sc_run_last(sc_job *job);
 
 /* Lets one mechanism move what is left, in rounds. 0 or -errno. */
-int64_t sc_in_rounds(sc_job *job, const sc_mechanism *mechanism);
+int sc_in_rounds(sc_job *job, const sc_mechanism *mechanism);
 
 /* Gives dst this size, in bytes, whatever signal handlers raise meanwhile. 0 or -errno. */
 int sc_truncate(sc_job *job, int64_t size);

@@ -48,9 +48,25 @@ int sc_final_tick(sc_job *job)
     return job->flags & SC_TELL_END ? tick(job, job->copied) : 0;
 }
 
+static int seek_both(const sc_job *job, int64_t to)
+{
+    return lseek(job->dst_fd, to, SEEK_SET) < 0 || lseek(job->src_fd, to, SEEK_SET) < 0 ? -errno
+                                                                                        : 0;
+}
+
+/* No look for holes any more. Both files stand where they stood, or the copy has failed. */
+static int64_t give_up_holes(sc_job *job, int64_t length)
+{
+    int result = seek_both(job, job->copied);
+    job->holes = 0;
+    job->lost |= result < 0;
+    return result < 0 ? result : length;
+}
+
 /*
  * Moves both files over a hole. Returns how much of `length` is data, 0 if only a hole is
- * left, which the last cut of dst makes.
+ * left, which the last cut of dst makes. Where dst's file system has no room so far up, the hole is
+ * copied as zeros, until that fails as it does for the standard library.
  */
 static int64_t data_ahead(sc_job *job, int64_t length)
 {
@@ -63,9 +79,9 @@ static int64_t data_ahead(sc_job *job, int64_t length)
         if (data < 0 || data >= job->size)
             data = job->size;
         off_t hole = data == job->size ? data : lseek(job->src_fd, data, SEEK_HOLE);
+        if (seek_both(job, data) < 0)
+            return give_up_holes(job, length);
         job->data_end = hole < 0 || hole > job->size ? job->size : hole;
-        if (lseek(job->src_fd, data, SEEK_SET) < 0 || lseek(job->dst_fd, data, SEEK_SET) < 0)
-            return -errno;
         job->copied = data;
     }
     int64_t data_left = job->data_end - job->copied;
@@ -122,14 +138,14 @@ static int64_t next_length(sc_job *job, int64_t round)
     return job->holes ? data_ahead(job, length) : length;
 }
 
-int64_t sc_in_rounds(sc_job *job, const sc_mechanism *mechanism)
+int sc_in_rounds(sc_job *job, const sc_mechanism *mechanism)
 {
     int to_the_end = mechanism->traits & SC_ANY_FILE;
     int64_t round = FIRST_ROUND, started = 0;
     while (job->copied < job->size || to_the_end) {
         int64_t length = next_length(job, round);
         if (length < 0)
-            return length;
+            return (int)length;
         if (length == 0)
             continue;
         if (!started && job->copied + length < job->size)
@@ -138,7 +154,7 @@ int64_t sc_in_rounds(sc_job *job, const sc_mechanism *mechanism)
         if (moved == -EINTR && !sc_interrupted(job))
             continue;
         if (moved <= 0)
-            return moved ? moved : to_the_end ? 0 : -SC_NO_DATA;
+            return moved ? (int)moved : to_the_end ? 0 : -SC_NO_DATA;
         job->copied += moved;
         job->written = job->copied;
         job->touched = 1;

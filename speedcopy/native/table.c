@@ -4,8 +4,8 @@
  * Rows are asked in order. A row that cannot is declined with its errno, and the next one
  * goes on from the byte where it stood; so whatever a fast path says, at any offset, the last
  * row has the last word, and it is the plain read and write that the standard library would
- * have done. Only a disk that was full half-way is believed at once: no other way of writing
- * would fit.
+ * have done. Only two things are believed at once: a disk that was full half-way, as no other way
+ * of writing would fit, and that something is lost which no other row brings back.
  */
 #include <unistd.h>
 
@@ -17,12 +17,10 @@
  */
 static const int64_t LONGEST_IN_PLACE = SC_MIB;
 
-/* A dst that was written to is truncated after Ctrl-C, too; but not for ever. */
-enum { MOST_TRIES = 1000 };
-
+/* After Ctrl-C, too: what was written to has to have the right end. */
 int sc_truncate(sc_job *job, int64_t size)
 {
-    int result, tries = MOST_TRIES;
+    int result, tries = SC_MOST_TRIES;
     while ((result = ftruncate(job->dst_fd, size)) < 0 && errno == EINTR && tries-- > 0)
         sc_interrupted(job);
     return result < 0 ? -errno : 0;
@@ -41,7 +39,7 @@ static int empty(sc_job *job)
         return 0;
     if (!job->in_place) {
         SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
-        if (looked < 0 || now.st_size == job->dst_st.st_size)
+        if (looked < 0 || now.st_size == job->dst_st.st_size || now.st_size == 0)
             return 0;
     }
     job->touched = 1;
@@ -49,6 +47,7 @@ static int empty(sc_job *job)
     if (result == 0) {
         job->in_place = 0;
         job->dst_st.st_size = 0;
+        sc_forget_errors(job);
     }
     return result;
 }
@@ -64,7 +63,7 @@ static int has_holes(sc_job *job)
  * All in one call. Where src has changed its size meanwhile, nobody knows how much that was: dst
  * says it, unless something of its old content may be left. A look at dst is 3 requests on SMB.
  */
-static int64_t at_once(sc_job *job, const sc_mechanism *mechanism)
+static int at_once(sc_job *job, const sc_mechanism *mechanism)
 {
     struct stat now;
     int64_t moved;
@@ -74,7 +73,7 @@ static int64_t at_once(sc_job *job, const sc_mechanism *mechanism)
     while (moved == -EINTR && !sc_interrupted(job));
     job->touched |= moved >= 0 || !(mechanism->traits & SC_CLONES);
     if (moved < 0)
-        return moved;
+        return (int)moved;
     SC_REPEAT(job, looked, fstat(job->src_fd, &now));
     if (looked == 0 && now.st_size != job->size) {
         job->size = now.st_size;
@@ -112,9 +111,9 @@ static int prepare(sc_job *job, const sc_mechanism *mechanism)
     return result;
 }
 
-static int64_t ask(sc_job *job, const sc_mechanism *mechanism)
+static int ask(sc_job *job, const sc_mechanism *mechanism)
 {
-    int64_t result = prepare(job, mechanism);
+    int result = prepare(job, mechanism);
     if (result == 0)
         result = mechanism->traits & SC_WHOLE_FILE ? at_once(job, mechanism)
                                                    : sc_in_rounds(job, mechanism);
@@ -145,8 +144,8 @@ static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
 /* Is this errno one of the copy, and no refusal of the mechanism? */
 static int is_final(const sc_job *job, const sc_mechanism *mechanism, int code)
 {
-    if (mechanism->traits & (SC_CLONES | SC_ANY_FILE))
-        return !(mechanism->traits & SC_CLONES);
+    if (mechanism->traits & SC_ANY_FILE)
+        return 1;
     return job->written > 0 && (code == ENOSPC || code == EDQUOT);
 }
 
@@ -155,7 +154,7 @@ int sc_run_last(sc_job *job)
     const sc_mechanism *last = sc_mechanisms;
     while (last[1].name)
         last++;
-    int result = (int)sc_in_rounds(job, last);
+    int result = sc_in_rounds(job, last);
     if (job->report->mechanism < 0)
         job->report->mechanism = (int32_t)(last - sc_mechanisms);
     return job->cancelled ? -SC_STOPPED : result;
@@ -166,7 +165,7 @@ int sc_run_table(sc_job *job)
     for (const sc_mechanism *row = sc_mechanisms; row->name; row++) {
         if (!is_wanted(job, row))
             continue;
-        int64_t result = ask(job, row);
+        int result = ask(job, row);
         if (job->cancelled)
             return -SC_STOPPED;
         if (result == 0) {
@@ -175,9 +174,9 @@ int sc_run_table(sc_job *job)
             /* src may be longer than its size said: it has grown, or a FUSE server lied */
             return row->traits & (SC_WHOLE_FILE | SC_ANY_FILE) ? 0 : sc_run_last(job);
         }
-        job->report->declined[row - sc_mechanisms] = (int32_t)-result;
-        if (job->lost || is_final(job, row, (int)-result))
-            return (int)result;
+        job->report->declined[row - sc_mechanisms] = -result;
+        if (job->lost || is_final(job, row, -result))
+            return result;
     }
     return -EOPNOTSUPP;
 }
