@@ -127,7 +127,8 @@ int sc_write_back(sc_job *job)
  */
 void sc_forget_errors(const sc_job *job)
 {
-    sync_file_range(job->dst_fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
+    if (major(job->dst_st.st_dev) == 0)
+        sync_file_range(job->dst_fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE);
 }
 
 /*

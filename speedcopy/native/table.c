@@ -26,22 +26,9 @@ int sc_truncate(sc_job *job, int64_t size)
     return result < 0 ? -errno : 0;
 }
 
-/*
- * Empties a dst that still has its old content, and one that a refused clone has given a size:
- * the CIFS client sets it before it asks the server. A size that has not changed since dst was
- * emptied is left alone: FUSE servers have sizes that are not true, and refuse to truncate.
- */
+/* Takes a dst its content, old or what a refused clone has left. 0 or -errno. */
 static int empty(sc_job *job)
 {
-    struct stat now;
-    int looked;
-    if (!S_ISREG(job->dst_st.st_mode))
-        return 0;
-    if (!job->in_place) {
-        SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
-        if (looked < 0 || now.st_size == job->dst_st.st_size || now.st_size == 0)
-            return 0;
-    }
     job->touched = 1;
     int result = sc_truncate(job, 0);
     if (result == 0) {
@@ -60,6 +47,23 @@ static int has_holes(sc_job *job)
 }
 
 /*
+ * A refused clone may have given dst a size: the CIFS client sets it before it asks the server, and
+ * on ZFS nobody knows. Then dst is emptied again. Two errnos say that the file systems were not
+ * asked; so does every FUSE server, whose sizes may not be true, and which may refuse to truncate.
+ */
+static int clean_up(sc_job *job, int refusal)
+{
+    struct stat now;
+    int looked;
+    if (job->in_place || refusal == -EOPNOTSUPP || refusal == -EXDEV)
+        return refusal;
+    SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
+    if (looked == 0 && now.st_size != job->dst_st.st_size && empty(job) < 0)
+        job->lost = 1;
+    return refusal;
+}
+
+/*
  * All in one call. Where src has changed its size meanwhile, nobody knows how much that was: dst
  * says it, unless something of its old content may be left. A look at dst is 3 requests on SMB.
  */
@@ -73,7 +77,7 @@ static int at_once(sc_job *job, const sc_mechanism *mechanism)
     while (moved == -EINTR && !sc_interrupted(job));
     job->touched |= moved >= 0 || !(mechanism->traits & SC_CLONES);
     if (moved < 0)
-        return (int)moved;
+        return clean_up(job, (int)moved);
     SC_REPEAT(job, looked, fstat(job->src_fd, &now));
     if (looked == 0 && now.st_size != job->size) {
         job->size = now.st_size;
@@ -91,10 +95,9 @@ static int at_once(sc_job *job, const sc_mechanism *mechanism)
 /* Does this row want an empty dst? Its old content stays only for one request that replaces it. */
 static int wants_empty(const sc_job *job, const sc_mechanism *mechanism)
 {
-    if (!(mechanism->traits & SC_WHOLE_FILE))
-        return 1;
-    return job->in_place && (job->flags & SC_REFLINK_ALWAYS || job->dst_st.st_size > job->size ||
-                             job->size > LONGEST_IN_PLACE);
+    return job->in_place &&
+           (!(mechanism->traits & SC_WHOLE_FILE) || job->flags & SC_REFLINK_ALWAYS ||
+            job->dst_st.st_size > job->size || job->size > LONGEST_IN_PLACE);
 }
 
 static int prepare(sc_job *job, const sc_mechanism *mechanism)
