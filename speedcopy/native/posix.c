@@ -59,16 +59,6 @@ static void cut_existing(sc_job *job)
     sc_truncate(job, job->written);
 }
 
-/* An empty dst may have got something of a clone that has failed then, or the size of src. */
-static void restore_size(sc_job *job)
-{
-    struct stat now;
-    int looked;
-    INSIST(looked, fstat(job->dst_fd, &now));
-    if (looked == 0 && !job->in_place && now.st_size > 0 && now.st_size <= job->size)
-        sc_truncate(job, 0);
-}
-
 /*
  * Removes what this copy has created, if its name still leads to it; in doubt it removes nothing.
  * It is closed first: an SMB server keeps the name of an open file, and the next create of it fails
@@ -90,11 +80,8 @@ static void undo(sc_job *job)
         close_file(&job->dst_fd);
         if (ours)
             INSIST(result, unlinkat(job->dir, job->dst, 0));
-    } else if (S_ISREG(job->dst_st.st_mode) && !sc_same_file(&job->src_st, &job->dst_st)) {
-        if (job->touched)
-            cut_existing(job);
-        else if (job->dst_fd >= 0)
-            restore_size(job);
+    } else if (S_ISREG(job->dst_st.st_mode) && job->touched) {
+        cut_existing(job);
     }
     job->copied = job->written;
 }

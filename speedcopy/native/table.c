@@ -46,16 +46,23 @@ static int has_holes(sc_job *job)
            sc_holes_known(job, job->src_fd) && sc_holes_known(job, job->dst_fd);
 }
 
+/* Errnos that say that nothing was begun: nobody can, or src is not known there. */
+static int was_not_begun(int code)
+{
+    return code == EOPNOTSUPP || code == ENOTTY || code == EXDEV || code == ENOENT;
+}
+
 /*
- * A refused clone may have given dst a size: the CIFS client sets it before it asks the server, and
- * on ZFS nobody knows. Then dst is emptied again. Two errnos say that the file systems were not
- * asked; so does every FUSE server, whose sizes may not be true, and which may refuse to truncate.
+ * A refused call may have given dst a size: the CIFS client sets it before it asks the server for a
+ * clone, and on ZFS nobody knows. Then dst is emptied again. It is not looked at if nothing was
+ * begun: that is 3 requests on SMB, and FUSE servers, none of which clones, have sizes that are not
+ * true and refuse to truncate.
  */
 static int clean_up(sc_job *job, int refusal)
 {
     struct stat now;
     int looked;
-    if (job->in_place || refusal == -EOPNOTSUPP || refusal == -EXDEV)
+    if (job->in_place || (was_not_begun(-refusal) && !(job->flags & SC_REFLINK_ALWAYS)))
         return refusal;
     SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
     if (looked == 0 && now.st_size != job->dst_st.st_size && empty(job) < 0)
