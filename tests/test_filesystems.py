@@ -106,6 +106,17 @@ def test_never(place: Path) -> None:
 
 
 @on(*CLONING)
+def test_every_byte_is_written(place: Path) -> None:
+    """``sparse=False`` shares nothing either: a clone would have the holes of src."""
+    with (place / "src").open("wb") as src:
+        src.truncate(BIG)
+    told = speedcopy.transfer(place / "src", place / "dst", sparse=False)
+    assert told.mechanism in {"sendfile", "read/write"}
+    assert (place / "dst").read_bytes() == bytes(BIG)
+    assert os.stat(place / "dst").st_blocks * 512 >= BIG
+
+
+@on(*CLONING)
 @pytest.mark.parametrize("before", [None, 0, 5000])
 def test_clone_of_nothing(place: Path, before: int | None) -> None:
     """An empty file can be cloned too."""

@@ -283,6 +283,15 @@ def test_short_copy(worker: Worker, folder: Path, rules: tuple[Rule, ...], size:
         assert len(told["calls"]) == 1
 
 
+def test_slow_callback(worker: Worker, folder: Path) -> None:
+    """The time of a callback is not the round's: rounds do not become the shorter for it."""
+    src, dst = make(folder, 64 * MIB)
+    rules = (slow(COPY_FILE_RANGE, 512 * MIB), *on_disk())
+    calls = worker.call(copy_telling_slowly, src, dst, rules)
+    assert calls <= 64  # rounds of a MiB; it would be 1024 of the shortest ones
+    assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()
+
+
 def test_src_that_shrinks(worker: Worker, folder: Path) -> None:
     """The last call tells the size that dst has got, not the one that src once had."""
     src, dst = make(folder, 3 * MIB)
@@ -578,6 +587,13 @@ def copy_telling(src: str, dst: str, rules: Rules) -> dict[str, object]:
     with rules_for(os.path.dirname(dst), rules):
         returned = speedcopy.copyfile(src, dst, progress=progress)
     return {"calls": told, "took": time.monotonic() - started, "returned": returned}
+
+
+def copy_telling_slowly(src: str, dst: str, rules: Rules) -> int:
+    """A copy with a callback that takes 250 ms; returns how many calls have moved the bytes."""
+    with rules_for(os.path.dirname(dst), rules):
+        speedcopy.copyfile(src, dst, progress=lambda _copied, _total: time.sleep(0.25))
+        return calls().count(COPY_FILE_RANGE)
 
 
 def copy_nested(src: str, dst: str, rules: Rules, raising: bool) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A src that another program cuts while it is copied."""
+"""A src that another program truncates, or writes to, while it is copied."""
 
 from __future__ import annotations
 
@@ -57,7 +57,31 @@ def test_cut(worker: Worker, folder: Path, mechanism: str, step: int, cut: int) 
     assert content.startswith(left)
 
 
+@pytest.mark.parametrize("more", [1, 3 * MIB], ids=["a byte", "3 MiB"])
+@pytest.mark.parametrize("mechanism", MOVING)
+def test_grown(worker: Worker, folder: Path, mechanism: str, more: int) -> None:
+    """A src that grows is copied to its new end, as shutil does it."""
+    (folder / "src").write_bytes(pattern(4 * MIB))
+    rules = (slow(MOVING[mechanism], 16 * MIB), *reaching(mechanism), *on_disk())
+    copied = worker.call(copy_growing, str(folder / "src"), str(folder / "dst"), rules, more)
+    assert copied == 4 * MIB + more
+    assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()
+
+
 # Below: what runs in the worker.
+
+
+def copy_growing(src: str, dst: str, rules: list[list[Any]], more: int) -> int:
+    """A copy whose progress writes ``more`` bytes behind src, once; returns the bytes copied."""
+    written: list[int] = []
+
+    def progress(_copied: int, _total: int) -> None:
+        if not written:
+            with open(src, "ab") as grown:
+                written.append(grown.write(pattern(more, "more")))
+
+    with rules_for(os.path.dirname(dst), rules):
+        return speedcopy.transfer(src, dst, progress=progress).copied
 
 
 def copy_cutting(src: str, dst: str, rules: list[list[Any]], cut: int) -> int:
