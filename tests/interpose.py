@@ -116,7 +116,11 @@ def _on(kind: int) -> tuple[Rule, ...]:
 
 
 #: Unless a test says otherwise: a disk that does not clone.
-_ON_A_DISK = (fail("FICLONE", errno.EOPNOTSUPP), Rule("fstatfs", "answer", EXT_MAGIC))
+_ON_A_DISK = (
+    fail("FICLONE", errno.EOPNOTSUPP),
+    fail("FIDEDUPERANGE", errno.EOPNOTSUPP),
+    Rule("fstatfs", "answer", EXT_MAGIC),
+)
 
 
 @dataclass(frozen=True)

@@ -721,16 +721,18 @@ class TestReflink:
     """reflink="always" and reflink="never"."""
 
     @pytest.mark.parametrize("length", LENGTHS)
-    def test_always(self, worker: Worker, folder: Path, length: str) -> None:
-        """A dst is emptied when a clone of a block to behind its end has worked."""
+    @pytest.mark.parametrize("shares", [False, True], ids=["behind the end", "shared block"])
+    def test_always(self, worker: Worker, folder: Path, length: str, *, shares: bool) -> None:
+        """A dst is emptied when a block can be shared, or cloned to behind its end."""
         files = Files.make(folder, SMALL, length)
-        rules = (serve(FICLONE), Rule("FICLONERANGE", "answer"))
+        look = "FIDEDUPERANGE" if shares else "FICLONERANGE"
+        rules = (serve(FICLONE), Rule(look, "answer"))
         outcome = worker.copy(files.src, files.dst, *rules, reflink="always")
         files.assert_copied(outcome)
         assert outcome.mechanism == FICLONE
-        asked = ("FICLONERANGE", "ftruncate") if files.old else ()
-        made = [call for call in outcome.calls if call in ("FICLONERANGE", "ftruncate", FICLONE)]
-        assert made == [*asked, FICLONE]
+        asked = ("FIDEDUPERANGE", "FICLONERANGE")[: 1 if shares else 2]
+        expected = [*asked, "ftruncate", FICLONE] if files.old else [FICLONE]
+        assert [call for call in outcome.calls if call in {*expected, "ftruncate"}] == expected
 
     @pytest.mark.parametrize("length", ["new", "shorter", "equal", "longer"])
     @pytest.mark.parametrize("code", ["EOPNOTSUPP", "EXDEV", "ENOTTY", "EIO", "ENOSPC"])
