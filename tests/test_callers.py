@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -42,7 +43,9 @@ def result(copy: Callable[..., object], src: Any, dst: Any) -> tuple[Optional[st
     try:
         copy(src, dst)
     except BaseException as error:  # noqa: BLE001
-        raised = repr(error)
+        code = getattr(error, "errno", None)
+        # the words of an errno are Windows' own where it says more than the C library
+        raised = f"{type(error).__name__} {errno.errorcode[code]}" if code else repr(error)
     names = sorted(os.listdir())
     for name in set(names) - {"src"}:
         os.unlink(name)

@@ -153,19 +153,23 @@ def moves(trace: Trace, opening: list[str], place: Path) -> None:
 
     A read that finds the end is one of them, and a look at src or dst after a whole file.
     """
-    assert trace.kinds[: len(opening)] == opening, trace
-    assert trace.kinds[-2:] == ["close", "close"], trace
-    middle = trace.kinds[len(opening) : -2]
-    hints = {"fstatfs", "sync_file_range"} if os.major(place.stat().st_dev) == 0 else set()
+    # what may be a share is asked for its kind, and has earlier errors of writing reported
+    hints = {"ioctl", "fstatfs", "sync_file_range"} if os.major(place.stat().st_dev) == 0 else set()
+    kinds = [kind for kind in trace.kinds if kind not in hints]
+    assert kinds[: len(opening)] == opening, trace
+    assert kinds[-2:] == ["close", "close"], trace
+    middle = kinds[len(opening) : -2]
     moving = {"FICLONE", "copy_file_range", "sendfile", "ioctl", "read", "write"}
-    assert set(middle) <= moving | hints | {"fstat"}, trace
-    for kind in ("FICLONE", "fstat", "fstatfs"):
+    assert set(middle) <= moving | {"fstat"}, trace
+    for kind in ("FICLONE", "fstat"):
         assert middle.count(kind) <= 1, trace
+    for kind in hints:
+        assert trace.kinds.count(kind) <= 1, trace
     # what moved the bytes, and what declined before it
     worked = [call for call in trace.calls if call.kind in moving and call.result != "-1"]
     assert sum(call.kind in ("copy_file_range", "sendfile", "ioctl") for call in worked) <= 1, trace
     assert trace.count("read", "write") <= 3, trace
-    assert len(middle) <= 5 + sum(kind in hints for kind in middle), trace
+    assert len(middle) <= 5, trace
 
 
 def test_new(new: Trace, place: Path) -> None:
