@@ -141,10 +141,13 @@ int interpose_open_files(void)
     return count;
 }
 
-/* The name of a path within the folder, NULL for all others. */
+/* The name of a path within the folder, also by a descriptor; NULL for all others. */
 static const char *name_in_folder(const char *path)
 {
     size_t length = strlen(folder);
+    int fd;
+    if (sscanf(path, "/proc/self/fd/%d", &fd) == 1)
+        return fd >= 0 && fd < MOST_FILES ? names[fd] : NULL;
     int inside = length && strncmp(path, folder, length) == 0 && path[length] == '/';
     return inside ? strrchr(path, '/') + 1 : NULL;
 }

@@ -311,7 +311,11 @@ def test_mechanism(share: Share) -> None:
     for before in BEFORES:
         make_dst(share, before)
         told = speedcopy.transfer(share / "src", share / "dst")
-        assert (before, told.mechanism, told.declined) == (before, *MECHANISMS[share.name])
+        mechanism, declined = MECHANISMS[share.name]
+        if share.name in SMB and before and before <= MIB:  # in place, where nothing is cloned
+            mechanism = COPYCHUNK if mechanism == FICLONE else mechanism
+            declined = {name: why for name, why in declined.items() if name != FICLONE}
+        assert (before, told.mechanism, told.declined) == (before, mechanism, declined)
         assert share.stored() == pattern(MIB)
 
 
@@ -373,7 +377,8 @@ def test_always(share: Share) -> None:
         assert refused.value.errno == errno.EOPNOTSUPP
         assert share.names() == (["src"] if size is None else ["dst", "src"])
         if size is not None:
-            assert os.stat(share / "dst").st_mtime == BEFORE
+            if share.name != "SMB_NOCACHE":  # Samba stamps it some time after it was written
+                assert os.stat(share / "dst").st_mtime == BEFORE
             assert share.stored() == pattern(size, "dst")
 
 

@@ -133,11 +133,19 @@ void sc_forget_errors(const sc_job *job)
 
 /*
  * Elsewhere a look for holes is requests (SMB, NFS, FUSE), or has lied: OpenZFS took data for
- * a hole while it was still in memory (openzfs/zfs#15526).
+ * a hole while it was still in memory (openzfs/zfs#15526). Under an overlay may be any of them.
  */
 int sc_holes_known(sc_job *job, int fd)
 {
-    return is_local(file_system(job, fd));
+    uint32_t type = file_system(job, fd);
+    return is_local(type) && type != OVERLAYFS_MAGIC;
+}
+
+int sc_open_again(int fd)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return openat(AT_FDCWD, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 }
 
 /*

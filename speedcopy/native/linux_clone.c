@@ -39,8 +39,8 @@ static int may_share_block(const sc_job *job, int64_t block)
 
 /*
  * Where that cannot be asked (NFS, SMB, less than a block), the first block of src is cloned to
- * behind the end of dst. A refusal may have made dst longer, as the CIFS client sets its size
- * before it asks the server; its end is put back.
+ * behind the end of dst. On SMB a refusal may have made dst longer, as the client sets its size
+ * before it asks the server; its end is put back. Elsewhere it is another program that has written.
  */
 int sc_try_clone(sc_job *job)
 {
@@ -59,7 +59,8 @@ int sc_try_clone(sc_job *job)
     if (result == 0)
         return 0;
     int code = errno;
-    if (fstat(job->dst_fd, &now) == 0 && (uint64_t)now.st_size > behind)
+    if (sc_may_copy_in_place(job) && fstat(job->dst_fd, &now) == 0 &&
+        (uint64_t)now.st_size > behind)
         sc_truncate(job, end);
     return -code;
 }

@@ -34,6 +34,10 @@ static int finish(sc_job *job)
         if (looked == 0 && now.st_size < job->copied)
             job->copied = now.st_size > job->written ? now.st_size : job->written;
         result = sc_truncate(job, job->copied);
+        /* seccomp may refuse that; the last byte of a hole can be written, too */
+        if (result < 0 && job->copied > job->written &&
+            pwrite(job->dst_fd, "", 1, job->copied - 1) == 1)
+            result = 0;
     }
     if (result == 0 && sc_final_tick(job))
         result = -SC_STOPPED;
@@ -59,14 +63,21 @@ static void cut_existing(sc_job *job)
     sc_truncate(job, job->written);
 }
 
+static int is_still_there(const sc_job *job)
+{
+    struct stat now;
+    int result;
+    INSIST(result, fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
+    return result == 0 && job->dst_st.st_mode && sc_same_file(&now, &job->dst_st);
+}
+
 /*
  * Removes what this copy has created, if its name still leads to it; in doubt it removes nothing.
  * It is closed first: an SMB server keeps the name of an open file, and the next create of it fails
- * with ENOENT.
+ * with ENOENT. That may take long on FUSE, so the name is looked at again.
  */
 static void undo(sc_job *job)
 {
-    struct stat now;
     int result;
     if (!job->cancelled && job->arrived > 0 && job->arrived < job->written)
         job->written = job->arrived;
@@ -75,10 +86,9 @@ static void undo(sc_job *job)
     if (job->created) {
         if (!job->dst_st.st_mode && job->dst_fd >= 0)
             INSIST(result, fstat(job->dst_fd, &job->dst_st));
-        INSIST(result, fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
-        int ours = result == 0 && job->dst_st.st_mode && sc_same_file(&now, &job->dst_st);
+        int was_there = is_still_there(job);
         close_file(&job->dst_fd);
-        if (ours)
+        if (was_there && is_still_there(job))
             INSIST(result, unlinkat(job->dir, job->dst, 0));
     } else if (S_ISREG(job->dst_st.st_mode) && job->touched) {
         cut_existing(job);
@@ -87,26 +97,24 @@ static void undo(sc_job *job)
 }
 
 /* May the way in which dst was opened be the reason why nothing was copied? */
-static int may_start_again(const sc_job *job)
+static int may_start_again(const sc_job *job, int code)
 {
     return !job->plain && job->written == 0 && job->size > 0 && !job->cancelled && !job->lost &&
-           !(job->flags & SC_REFLINK_ALWAYS);
+           !(job->flags & SC_REFLINK_ALWAYS) && code != -ENOSPC && code != -EDQUOT;
 }
 
-/* The standard library's way is tried before the error `first` is believed. 0 or -errno. */
+/*
+ * The standard library's way is tried before the error `first` is believed: the same file, opened
+ * with O_TRUNC. Its name may be another file's by now. 0 or -errno.
+ */
 static int start_plainly(sc_job *job, int first)
 {
-    struct stat created = job->dst_st;
-    int was_created = job->created;
-    if (lseek(job->src_fd, 0, SEEK_SET) < 0)
+    int again = lseek(job->src_fd, 0, SEEK_SET) < 0 ? -1 : sc_open_again(job->dst_fd);
+    if (again < 0)
         return first;
     close_file(&job->dst_fd);
-    int result = sc_open_plainly(job);
-    job->created = was_created && (result < 0 || sc_same_file(&created, &job->dst_st));
-    if (result < 0) {
-        job->dst_st = created;
-        return first;
-    }
+    job->dst_fd = again;
+    job->plain = job->touched = 1;
     job->copied = job->holes = 0;
     return sc_run_last(job);
 }
@@ -116,7 +124,7 @@ static int run(sc_job *job)
     int result = sc_open(job);
     if (result == 0 && !job->cancelled) {
         int code = sc_run_table(job);
-        if (code < 0 && may_start_again(job))
+        if (code < 0 && may_start_again(job, code))
             code = start_plainly(job, code);
         if (code == 0)
             code = finish(job);

@@ -92,6 +92,9 @@ int sc_try_clone(sc_job *job);
 /* Can SEEK_HOLE be asked of this file for less than a round trip, and be believed? */
 int sc_holes_known(sc_job *job, int fd);
 
+/* Opens a file once more for writing, emptied, by its descriptor. A descriptor, or -1. */
+int sc_open_again(int fd);
+
 /* dst is empty now: errors of earlier writes to it are not of this copy. */
 void sc_forget_errors(const sc_job *job);
 

@@ -64,6 +64,22 @@ static int64_t give_up_holes(sc_job *job, int64_t length)
 }
 
 /*
+ * Where the next data is, the end of src if only a hole is left, or -1. ENXIO is no hole if src has
+ * been truncated; and while it is written anew, its size may be the old one again a moment later.
+ */
+static off_t find_data(const sc_job *job)
+{
+    struct stat now;
+    off_t data = lseek(job->src_fd, job->copied, SEEK_DATA);
+    if (data < 0 && errno == ENXIO && fstat(job->src_fd, &now) == 0 && now.st_size == job->size) {
+        data = lseek(job->src_fd, job->copied, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            data = job->size;
+    }
+    return data;
+}
+
+/*
  * Moves both files over a hole. Returns how much of `length` is data, 0 if only a hole is
  * left, which the last cut of dst makes. Where dst's file system has no room so far up, the hole is
  * copied as zeros, until that fails as it does for the standard library.
@@ -71,12 +87,12 @@ static int64_t give_up_holes(sc_job *job, int64_t length)
 static int64_t data_ahead(sc_job *job, int64_t length)
 {
     if (job->copied >= job->data_end) {
-        off_t data = lseek(job->src_fd, job->copied, SEEK_DATA);
-        if (data < 0 && errno != ENXIO) {
+        off_t data = find_data(job);
+        if (data < 0) {
             job->holes = 0;
             return length;
         }
-        if (data < 0 || data >= job->size)
+        if (data > job->size)
             data = job->size;
         off_t hole = data == job->size ? data : lseek(job->src_fd, data, SEEK_HOLE);
         if (seek_both(job, data) < 0)

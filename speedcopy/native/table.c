@@ -62,7 +62,8 @@ static int clean_up(sc_job *job, int refusal)
 {
     struct stat now;
     int looked;
-    if (job->in_place || (was_not_begun(-refusal) && !(job->flags & SC_REFLINK_ALWAYS)))
+    int is_known = job->flags & SC_REFLINK_ALWAYS && sc_may_copy_in_place(job);
+    if (job->in_place || (was_not_begun(-refusal) && !is_known))
         return refusal;
     SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
     if (looked == 0 && now.st_size != job->dst_st.st_size && empty(job) < 0)
