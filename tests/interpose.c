@@ -43,13 +43,14 @@ enum action {
     CUT,     /* the same, when src has just been truncated to `amount` bytes */
     CLAIM,   /* fstat: a size of `amount` bytes */
     FORGET,  /* open: as if O_EXCL had not been asked for */
+    REPLACE, /* write, close: "other" is renamed over the file; a write then fails with `code` */
     ANSWER   /* fstat, stat: device number 0, `code`; fstatfs: type `code`; the others: 0 */
 };
 
 /* In the order of `action`. */
-static const char *const ACTIONS[] = {"hand on", "fail",   "late",   "grow",  "nothing",
-                                      "short",   "slow",   "signal", "serve", "cut",
-                                      "claim",   "forget", "answer"};
+static const char *const ACTIONS[] = {"hand on", "fail",   "late",    "grow",  "nothing",
+                                      "short",   "slow",   "signal",  "serve", "cut",
+                                      "claim",   "forget", "replace", "answer"};
 
 struct rule {
     char call[32];
@@ -237,6 +238,15 @@ static void move_aside(int src_fd, int dst_fd, size_t length)
     }
 }
 
+/* What another program does: its finished file takes the name of dst. */
+static void replace_dst(void)
+{
+    char other[PATH_MAX + 8], dst[PATH_MAX + 8];
+    snprintf(other, sizeof other, "%s/other", folder);
+    snprintf(dst, sizeof dst, "%s/dst", folder);
+    rename(other, dst);
+}
+
 /* What a rule does to a call that moves bytes, before or instead of it. 0: go on. */
 static int before_move(const struct rule *rule, size_t *length)
 {
@@ -246,6 +256,9 @@ static int before_move(const struct rule *rule, size_t *length)
         return fail(rule->code);
     case SIGNAL:
         return interrupt(rule->code);
+    case REPLACE:
+        replace_dst();
+        return fail(rule->code);
     case SHORT:
         *length = *length < (size_t)rule->amount ? *length : (size_t)rule->amount;
         return 0;
@@ -342,7 +355,7 @@ int ioctl(int fd, unsigned long request, ...)
         return fail(rule.code);
     if (rule.action == SIGNAL)
         return interrupt(rule.code);
-    int src_fd = (int)(long)argument;
+    int src_fd = request == FICLONERANGE ? (int)*(int64_t *)argument : (int)(long)argument;
     if (NEXT(fstat)(src_fd, &src_st) < 0 || NEXT(fstat)(fd, &dst_st) < 0)
         return -1;
     if (rule.action == CUT) {
@@ -395,6 +408,8 @@ int close(int fd)
         pthread_mutex_unlock(&lock);
     }
     int result = NEXT(close)(fd);
+    if (rule.action == REPLACE)
+        replace_dst();
     return rule.action == FAIL ? fail(rule.code) : result;
 }
 

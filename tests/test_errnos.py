@@ -492,6 +492,18 @@ def test_plain_way_has_the_last_word(worker: Worker, folder: Path, call: str, co
     assert outcome.calls.count("open") == 3
 
 
+@pytest.mark.parametrize("call", ["write", "close"])
+def test_name_that_becomes_another_file(worker: Worker, folder: Path, call: str) -> None:
+    """A file that is renamed over dst is neither emptied for another try nor removed by undo."""
+    files = Files.make(folder, SMALL)
+    (folder / "other").write_bytes(b"somebody else's")
+    replaced = Rule(call, "replace", errno.EPERM, times=1, where="dst")
+    rules = (replaced, *((fail("write", errno.ENOSPC),) if call == "close" else ()))
+    worker.copy(files.src, files.dst, *rules, *reaching(READ_WRITE))
+    assert files.dst.read_bytes() == b"somebody else's"
+    assert not (folder / "other").exists()
+
+
 @pytest.mark.parametrize("code", ["EINVAL", "EOPNOTSUPP", "ENOSYS", "EPERM"])
 @pytest.mark.parametrize("length", ["new", "longer"])
 def test_exclusive_create_refused(worker: Worker, folder: Path, length: str, code: str) -> None:
@@ -753,6 +765,17 @@ class TestReflink:
         assert files.dst.exists() == (length != "new")
         assert files.old is None or files.dst.read_bytes() == files.old
 
+    @pytest.mark.parametrize("code", ["EOPNOTSUPP", "EXDEV", "EINVAL", "EIO"])
+    def test_always_beside_a_writer(self, worker: Worker, folder: Path, code: str) -> None:
+        """What another program appends to dst while a clone is refused is not cut away."""
+        files = Files.make(folder, SMALL, "shorter")
+        appended = Rule("FICLONERANGE", "grow", getattr(errno, code))
+        outcome = worker.copy(files.src, files.dst, appended, reflink="always")
+        assert outcome.failure
+        assert files.dst.stat().st_size == SMALL
+        assert files.old
+        assert files.dst.read_bytes().startswith(files.old)
+
     def test_always_interrupted(self, worker: Worker, folder: Path) -> None:
         """The look whether a clone is possible is made again, too."""
         files = Files.make(folder, SMALL, "longer")
@@ -812,6 +835,7 @@ def holey(folder: Path, *extents: int) -> Files:
         (),
         (fail("lseek", errno.EINVAL),),
         (fail("lseek", errno.EINVAL, skip=4),),
+        (fail("lseek", errno.ENXIO, times=1, where="src"),),
         (fail("lseek", errno.EINVAL, times=1, where="dst"),),
         (fail("lseek", errno.EINVAL, times=1, skip=1, where="dst"),),
         (fail(COPY_FILE_RANGE, errno.EIO, skip=1),),
@@ -823,6 +847,7 @@ def holey(folder: Path, *extents: int) -> Files:
         "plain",
         "no holes known",
         "lost",
+        "end for a moment",
         "too far",
         "too far later",
         "later",
