@@ -51,8 +51,9 @@ def copyfile(
     """Copies the data of ``src`` to ``dst`` as :func:`shutil.copyfile` does, and returns ``dst``.
 
     ``progress(copied, total)`` is called with bytes: at most every 50 ms, never for a copy that
-    ends sooner, and once at the end with ``copied == total``. To cancel, raise in it. Whatever
-    it or a signal handler raises (KeyboardInterrupt) stops the copy and comes out of here.
+    ends sooner, and once at the end with ``copied == total``. One that takes long is called less
+    often. To cancel, raise in it. Whatever it or a signal handler raises (KeyboardInterrupt) stops
+    the copy and comes out of here.
 
     When the copy fails or is stopped, a ``dst`` that it created is gone, and one that existed is
     cut to what had been copied. A copy that is left to the standard library calls ``progress``
