@@ -212,7 +212,9 @@ def from_changed(copy: Copy, share: Share, case: Case, change: str, *, existed: 
         (part / "dst").write_bytes(noise(case.size, 2))
     with case.make(part / "src"):
         CHANGES[change](part.disk / "src")
-        states = noise(case.size, 1), part.stored("src")
+        now = part.stored("src")
+        # a client that believes the old length reads zeros behind the end, and makes src so, later
+        states = noise(case.size, 1), now, now.ljust(case.size, b"\0")
         return result(lambda: copy(part / "src", part / "dst"), part, *states)
 
 

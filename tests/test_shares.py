@@ -30,6 +30,7 @@ from shares import (
     NO_LAB,
     SERVER_SIDE,
     SMB,
+    TRUSTING,
     Share,
     assert_large,
     descriptors_below,
@@ -214,7 +215,7 @@ def test_just_written(share: Share) -> None:
         assert share.stored() == data
 
 
-@on(*REMOTE)
+@on(*(name for name in REMOTE if name not in TRUSTING))
 @pytest.mark.parametrize("size", [200, 3 * MIB])
 def test_written_on_server(size: int, share: Share) -> None:
     """Another client has changed src and dst since this one has read and copied them."""
@@ -225,7 +226,8 @@ def test_written_on_server(size: int, share: Share) -> None:
     (share.disk / "dst").write_bytes(noise(4 * MIB, 2))
     time.sleep(FORGET if share.name in SMB else 3 * FORGET)  # NFS: acregmin=3
     speedcopy.copyfile(share / "src", share / "dst")
-    assert share.stored() == noise(size, 1)
+    is_src = share.stored() == noise(size, 1)  # to spell out the difference would take an hour
+    assert is_src
 
 
 # Large files: chunks, rounds, 32 bits.
