@@ -500,7 +500,7 @@ def test_restart_during_copy(name: str, server: str) -> None:
         assert share.stored() == pattern(MIB)
 
 
-@on(*ALL)
+@on(*(name for name in ALL if name not in TRUSTING))
 def test_sequence(share: Share) -> None:
     """Eight threads copy the 64 pictures of a sequence to another folder, twice."""
     sizes = [20 * KIB + 977 * number for number in range(64)]
