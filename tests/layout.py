@@ -20,6 +20,7 @@ from surroundings import unprivileged
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
+    from pathlib import Path
 
 Step = Callable[["ExitStack"], None]
 
@@ -217,3 +218,14 @@ def open_to_all(_: ExitStack) -> None:
     with unprivileged():  # on SMB 1, opening by a user whom the server does not know is refused
         attempt("files of another user", lambda: open("probe", "wb").close())
     os.unlink("probe")
+
+
+def require_links(path: Path) -> None:
+    """Skips the test where nobody can make a symbolic link."""
+    try:
+        path.symlink_to("nowhere")
+    except (OSError, NotImplementedError) as error:
+        pytest.skip(f"no symbolic links here: {error}")
+    if not path.is_symlink():
+        pytest.skip("symbolic links are none here")
+    path.unlink()

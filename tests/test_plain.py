@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from layout import require_links
 
 _plain = pytest.importorskip("speedcopy._plain")
 
@@ -160,17 +161,6 @@ class TestUndo:
         with pytest.raises(OSError, match=r"mem.*dst"):
             _plain.copy(unreadable, dst, None, 0)
         assert (dst.read_bytes() if dst.exists() else None) == (b"" if old else None)
-
-
-def require_links(path: Path) -> None:
-    """Skips the test where nobody can make a symbolic link."""
-    try:
-        path.symlink_to("nowhere")
-    except (OSError, NotImplementedError) as error:
-        pytest.skip(f"no symbolic links here: {error}")
-    if not path.is_symlink():
-        pytest.skip("symbolic links are none here")
-    path.unlink()
 
 
 def occupy(stack: ExitStack, path: Path) -> None:
