@@ -33,7 +33,7 @@ class Platform(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-_POSIX = ("posix.c", "open.c", "table.c", "rounds.c", "read_write.c")
+_POSIX = tuple(f"posix/{name}.c" for name in ("copy", "open", "table", "rounds", "read_write"))
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
 #: A function of the host program with the name of one of ours takes its place otherwise.
@@ -42,15 +42,15 @@ _HIDDEN = ("-fvisibility=hidden",)
 PLATFORMS = {
     "linux": Platform(
         "char",
-        ("speedcopy.h", "linux.h"),
-        (*_POSIX, "linux.c", "linux_clone.c"),
+        ("speedcopy.h", "posix/linux.h"),
+        (*_POSIX, "posix/linux.c", "posix/linux_clone.c"),
         (("_GNU_SOURCE", None), _LARGE_FILES),
         _HIDDEN,
     ),
     "win32": Platform(
         "wchar_t",
-        ("speedcopy.h", "copyfile2.h"),
-        ("windows.c", "copyfile2.c", "files.c", "paths.c"),
+        ("speedcopy.h", "windows/copyfile2.h"),
+        tuple(f"windows/{name}.c" for name in ("copy", "copyfile2", "files", "paths")),
         (("_WIN32_WINNT", "0x0a00"), ("WIN32_LEAN_AND_MEAN", None)),
     ),
 }
@@ -78,7 +78,7 @@ def make_ffi(platform: str) -> FFI:
         "speedcopy._native",
         "".join(f'#include "{name}"\n' for name in row.headers),
         sources=[(NATIVE / name).as_posix() for name in row.sources],
-        depends=[path.as_posix() for path in sorted(NATIVE.glob("*.h"))],
+        depends=[path.as_posix() for path in sorted(NATIVE.rglob("*.h"))],
         include_dirs=[NATIVE.as_posix()],
         define_macros=[("SC_CHAR", row.char), *row.macros],
         extra_compile_args=list(row.options),

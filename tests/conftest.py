@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import pytest
-from filesystems import Mounts
-from fuse_zoo import Zoo
-from shares import MOUNTED, NO_LAB, SKIPPED, remove, root
-from tally import Ledger, Tally, chosen, dealt, is_on
+from support.filesystems import Mounts
+from support.fuse_zoo import Zoo
+from support.shares import MOUNTED, NO_LAB, SKIPPED, remove, root
+from support.tally import Ledger, Tally, chosen, dealt, is_on
 
 import speedcopy
 

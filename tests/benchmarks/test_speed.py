@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
-from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-
 from bench import copiers, floor
 from bench.errors import BenchmarkError
 from bench.scratch import write_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIZES = {"0 B": 0, "4 KiB": 4 << 10, "1 MiB": 1 << 20, "32 MiB": 32 << 20}
 ROUNDS = {"0 B": 300, "4 KiB": 300, "1 MiB": 50, "32 MiB": 9}

@@ -13,7 +13,7 @@ from bench.errors import BenchmarkError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SOURCE = Path(__file__).parents[2] / "tests" / "benchmarks" / "floor.c"
+SOURCE = Path(__file__).with_name("floor.c")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ ENVIRONMENT = ROOT / f".venv-{sys.implementation.cache_tag}"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = ENVIRONMENT / "complete"
 EXTRAS = "bench,test"
-INSTALLED_FROM = ("setup.py", "build_ffi.py", "pyproject.toml", "speedcopy/native/*")
+INSTALLED_FROM = ("setup.py", "build_ffi.py", "pyproject.toml", "speedcopy/native/**/*.[ch]")
 
 
 def made() -> bool:

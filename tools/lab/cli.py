@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import host, mounts, setup, wine
 from lab.errors import EXIT_BROKEN, EXIT_MISSING, EXIT_SKIPPED, LabError
+from lab.vm import host, mounts, setup
+from lab.wine import cli as wine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

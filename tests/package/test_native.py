@@ -1,0 +1,259 @@
+"""The boundary: what the compiler made of the headers, and what Python is told of it."""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import importlib
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from speedcopy import _copyfile, _interpreter
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+NATIVE = ROOT / "speedcopy" / "native"
+
+native = pytest.importorskip("speedcopy._native", reason="no native layer on this platform")
+ffi, lib = native.ffi, native.lib
+encode = pytest.importorskip("speedcopy._boundary").encode
+
+#: Request numbers by the direction bits that a family of machines has; mechanisms.md, section 1.
+GENERIC = {
+    "FICLONE": 0x40049409,
+    "FICLONERANGE": 0x4020940D,
+    "FIDEDUPERANGE": 0xC0189436,
+    "CIFS_IOC_COPYCHUNK_FILE": 0x4004CF03,
+    "CIFS_IOC_GET_MNT_INFO": 0x8040CF05,
+}
+OTHERS = {
+    "FICLONE": 0x80049409,
+    "FICLONERANGE": 0x8020940D,
+    "FIDEDUPERANGE": 0xC0189436,
+    "CIFS_IOC_COPYCHUNK_FILE": 0x8004CF03,
+    "CIFS_IOC_GET_MNT_INFO": 0x4040CF05,
+}
+
+NUMBERS = {
+    **dict.fromkeys(("x86_64", "i386", "i486", "i586", "i686"), GENERIC),
+    **dict.fromkeys(("aarch64", "armv5tel", "armv6l", "armv7l", "armv8l"), GENERIC),
+    **dict.fromkeys(("riscv64", "s390x", "loongarch64", "ia64", "m68k"), GENERIC),
+    **dict.fromkeys(("mips", "mips64", "ppc", "ppc64", "ppc64le"), OTHERS),
+    **dict.fromkeys(("sparc", "sparc64", "alpha"), OTHERS),
+}
+
+#: The rows of each platform's table, fastest first, by a constant that only its header has.
+MECHANISMS = {
+    "FICLONE": (
+        "FICLONE",
+        "CIFS_IOC_COPYCHUNK_FILE",
+        "copy_file_range",
+        "sendfile",
+        "read/write",
+    ),
+    "sc_load": ("CopyFile2",),
+}
+
+
+@pytest.fixture
+def build_ffi(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The builder, which reads the sources from the folder it runs in."""
+    if not (ROOT / "build_ffi.py").exists():
+        pytest.skip("the sources are not here")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(ROOT))
+    return importlib.import_module("build_ffi")
+
+
+def without_comments(text: str) -> str:
+    """C without its comments."""
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def names_in(header: str) -> set[str]:
+    """What a header declares: constants, enumerators and functions."""
+    text = without_comments(header)
+    defines = re.findall(r"^#define (\w+) (?!extern)\S", text, re.MULTILINE)
+    enums = "".join(re.findall(r"enum \w+ \{([^}]*)\}", text))
+    functions = re.findall(r"\b(sc_\w+)\(", text)
+    return {*defines, *re.findall(r"(\w+) =", enums), *functions}
+
+
+@pytest.mark.parametrize("name", sorted(GENERIC))
+def test_request_numbers(name: str) -> None:
+    """The header and this machine's compiler come to the number that the kernel knows."""
+    if not hasattr(lib, name):
+        pytest.skip(f"the platform's header has no {name}")
+    machine = os.uname().machine
+    if machine not in NUMBERS:
+        pytest.skip(f"nobody has looked up the numbers of {machine}")
+    assert hex(getattr(lib, name)) == hex(NUMBERS[machine][name])
+
+
+def test_every_name_of_the_headers(build_ffi: ModuleType) -> None:
+    """What the headers declare is in the extension, and nothing else is."""
+    headers = build_ffi.PLATFORMS[sys.platform].headers
+    declared = {name for header in headers for name in names_in((NATIVE / header).read_text())}
+    assert {"sc_copy", "SC_AT_BOTH", "SC_MAX_MECHANISMS"} <= declared
+    assert set(dir(lib)) == declared
+
+
+def test_stub(build_ffi: ModuleType) -> None:
+    """The stub names what the extension has, and what that of another platform has; no more."""
+    stub = ast.parse((ROOT / "speedcopy" / "_native.pyi").read_text())
+    (body,) = (
+        node.body for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "_Lib"
+    )
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    fields = [node.target for node in body if isinstance(node, ast.AnnAssign)]
+    names |= {target.id for target in fields if isinstance(target, ast.Name)}
+    headers = {name for row in build_ffi.PLATFORMS.values() for name in row.headers}
+    declared = {name for header in headers for name in names_in((NATIVE / header).read_text())}
+    assert names <= declared
+    if "FICLONE" in dir(lib):
+        assert set(dir(lib)) - {"sc_tick"} <= names  # what Python defines, it does not call
+
+
+def test_mechanisms() -> None:
+    """The table has its rows in the order that the documentation promises."""
+    (expected,) = (rows for name, rows in MECHANISMS.items() if hasattr(lib, name))
+    count = len(expected)
+    names = [ffi.string(lib.sc_mechanism_name(row)).decode() for row in range(count)]
+    assert tuple(names) == expected
+    assert count <= lib.SC_MAX_MECHANISMS
+    assert _copyfile._native  # noqa: SLF001
+    assert expected == _copyfile._native.MECHANISMS  # noqa: SLF001
+
+
+@pytest.mark.parametrize("row", [-(2**31), -1, 5, 8, 2**31 - 1])
+def test_no_such_mechanism(row: int) -> None:
+    """A row outside the table has no name."""
+    assert lib.sc_mechanism_name(row) == ffi.NULL
+
+
+def test_hidden() -> None:
+    """Python finds the module; no function of ours can replace another, or be replaced."""
+    if not (ROOT / "build_ffi.py").exists():
+        pytest.skip("the sources are not here")
+    library = ctypes.CDLL(native.__file__)
+    entry = "PyInit__native" if sys.implementation.name == "cpython" else "_cffi_pypyinit__native"
+    assert hasattr(library, entry)
+    sources = "".join(path.read_text() for path in NATIVE.glob("*.[ch]"))
+    names = set(re.findall(r"\b(sc_\w+)\(", without_comments(sources)))
+    assert {"sc_copy", "sc_tick"} <= names
+    assert not {name for name in names if hasattr(library, name)}
+
+
+def test_supported(build_ffi: ModuleType) -> None:
+    """The package knows which platforms it is built for."""
+    assert set(_interpreter.SUPPORTED) == set(build_ffi.PLATFORMS)
+
+
+def test_report_layout() -> None:
+    """The report has the layout that its declaration says, on every machine the same."""
+    fields: list[tuple[str, Any]] = ffi.typeof("sc_report").fields
+    assert {name: (field.offset, field.type.cname) for name, field in fields} == {
+        "copied": (0, "int64_t"),
+        "mechanism": (8, "int32_t"),
+        "offloaded": (12, "int32_t"),
+        "declined": (16, f"int32_t[{lib.SC_MAX_MECHANISMS}]"),
+    }
+    assert ffi.sizeof("sc_report") == 48
+
+
+def test_nothing_wanted_back(folder: Path) -> None:
+    """Neither a report nor progress has to be given."""
+    (folder / "src").write_bytes(b"data")
+    names = encode(folder / "src"), encode(folder / "dst")
+    assert lib.sc_copy(*names, lib.SC_KEEP_HOLES, ffi.NULL, ffi.NULL) == 0
+    assert (folder / "dst").read_bytes() == b"data"
+
+
+def test_codes(folder: Path) -> None:
+    """A result is the negated sum of a code and a place, and the report is filled in anyway."""
+    report = ffi.new("sc_report *", {"copied": 7, "mechanism": 7, "declined": [7] * 8})
+    (folder / "src").write_bytes(b"data")
+    src, missing = encode(folder / "src"), encode(folder / "missing" / "dst")
+    at_src, at_dst = 2 + lib.SC_AT_SRC, 2 + lib.SC_AT_DST
+    if hasattr(lib, "sc_load"):  # ERROR_PATH_NOT_FOUND, and the standard library says of what
+        at_src = at_dst = 3 + lib.SC_LEAVE_IT
+    assert lib.sc_copy(missing, src, lib.SC_KEEP_HOLES, ffi.NULL, report) == -at_src
+    assert lib.sc_copy(src, missing, lib.SC_KEEP_HOLES, ffi.NULL, report) == -at_dst
+    assert lib.sc_copy(src, src, lib.SC_KEEP_HOLES, ffi.NULL, report) == -(
+        lib.SC_SAME_FILE + lib.SC_AT_BOTH
+    )
+    assert (report.copied, report.mechanism, report.offloaded) == (0, -1, -1)
+    assert list(report.declined) == [0] * 8
+    assert (folder / "src").read_bytes() == b"data"
+
+
+def test_codes_are_no_errnos() -> None:
+    """Codes lie above every errno and below the places."""
+    codes = [getattr(lib, name) for name in dir(lib) if name.startswith("SC_")]
+    own = {code for code in codes if 0x7000 <= code < 0x8000}
+    places = {lib.SC_AT_SRC, lib.SC_AT_DST, lib.SC_AT_BOTH}
+    assert len(own) == 5
+    assert max(own) < min(places)
+    assert all(code > 0x1000 for code in own)
+    assert lib.SC_AT_SRC | lib.SC_AT_DST == lib.SC_AT_BOTH
+
+
+class TestDeclarations:
+    """From a C header to what cffi can parse."""
+
+    HEADER = """
+/* A comment with int words(void); in it
+ * #define NOT_ME 1
+ */
+#ifndef GUARD_H
+#define GUARD_H
+#include <stdint.h>
+#define NUMBER _IOW(0x94, 9, int)
+#define SC_PYTHON extern
+enum kind { ONE = 1, /* why */ TWO = 2 };
+typedef SC_CHAR sc_char;
+int sc_call(const sc_char *path);
+SC_PYTHON int sc_back(void *handle);
+#endif
+"""
+
+    def test_text(self, build_ffi: ModuleType) -> None:
+        """Comments, guards and includes go; constants and callbacks are cffi's."""
+        lines = build_ffi.declarations(self.HEADER).split("\n")
+        assert [line for line in lines if line.strip()] == [
+            "#define NUMBER ...",
+            "enum kind { ONE = 1,  TWO = 2 };",
+            "typedef SC_CHAR sc_char;",
+            "int sc_call(const sc_char *path);",
+            'extern "Python+C" int sc_back(void *handle);',
+        ]
+
+    def test_platforms(self, build_ffi: ModuleType) -> None:
+        """Each platform's files are there, and none is left over."""
+        rows = build_ffi.PLATFORMS.values()
+        sources = {name for row in rows for name in row.sources}
+        headers = {name for row in rows for name in row.headers}
+        included = {
+            name
+            for path in NATIVE.glob("*.[ch]")
+            for name in re.findall(r'^#include "(.+)"', path.read_text(), re.MULTILINE)
+        }
+        assert {path.name for path in NATIVE.glob("*.c")} == sources
+        assert {path.name for path in NATIVE.glob("*.h")} == headers | included
+
+    def test_every_platform_can_be_declared(self, build_ffi: ModuleType) -> None:
+        """Cffi takes the declarations of each platform, on whatever platform it runs."""
+        for platform in build_ffi.PLATFORMS:
+            assert build_ffi.make_ffi(platform).typeof("sc_report").kind == "struct"
+
+    def test_unknown_platform(self, build_ffi: ModuleType) -> None:
+        """A platform without a row has no native layer."""
+        with pytest.raises(KeyError):
+            build_ffi.make_ffi("plan9")

@@ -1,0 +1,281 @@
+"""The contract on mounts with a backing store: ours beside shutil, each in its own folder.
+
+What counts is what the store has got, past everything that the client believes. Where shutil
+fails, or loses data without an error, a copy of ours may be right instead. With SPEEDCOPY_DISABLE
+in the environment shutil is compared with itself, which must find nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from support.layout import pattern
+from support.outcome import Failure, patience
+
+import speedcopy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from support.fuse_zoo import Mount
+
+STDLIB = shutil.copyfile
+
+#: A store that gets content after the close has it by then. Seconds.
+LATE = 10
+
+#: What dst is before the copy, by the size of src: its size, or None for no file.
+STATES: dict[str, Callable[[int], Optional[int]]] = {
+    "new": lambda _: None,
+    "over empty": lambda _: 0,
+    "over shorter": lambda size: size // 2,
+    "over equal": lambda size: size,
+    "over longer": lambda size: 3 * size + 5000,
+}
+
+#: Where the two files are, and over what: a plain file system's dst is tested elsewhere.
+ROLES = {
+    "to": tuple(STATES),
+    "from": ("new", "over longer"),
+    "within": ("new", "over equal", "over longer"),
+}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A src and a dst. ``holes`` is whether src is sparse."""
+
+    size: int
+    before: Optional[int] = None
+    holes: bool = False
+    id: str = ""
+
+    def source(self) -> bytes:
+        """The content of src."""
+        if not self.holes:
+            return pattern(self.size)
+        content = bytearray(self.size)
+        for start in self.data_at():
+            content[start : start + 5] = pattern(5)
+        return bytes(content)
+
+    def data_at(self) -> tuple[int, int]:
+        """Where a sparse src has 5 bytes of data."""
+        return self.size // 3, self.size - 5
+
+    def target(self) -> bytes:
+        """The content of dst before the copy."""
+        return pattern(self.before or 0, "dst")
+
+
+def copies(role: str, sizes: Iterable[int], *, holes: int = 0) -> list[Copy]:
+    """Each size over each dst of a role, and a sparse src of ``holes`` bytes, if any, too."""
+    rows = [(size, False) for size in sizes]
+    rows += [(holes, True)] if holes else []
+    found = {
+        (size, STATES[state](size), sparse): f"{'holes in ' if sparse else ''}{size} {state}"
+        for size, sparse in rows
+        for state in ROLES[role]
+    }
+    return [Copy(*key, name) for key, name in found.items()]
+
+
+def by_transfer(**options: Any) -> Callable[[Path, Path], object]:
+    """transfer() with options."""
+    return lambda src, dst: speedcopy.transfer(src, dst, **options)
+
+
+def with_progress(src: Path, dst: Path) -> object:
+    """A copy with a callback."""
+    return speedcopy.copyfile(src, dst, progress=lambda _copied, _total: None)
+
+
+EXECUTORS: dict[str, Callable[[Path, Path], object]] = {
+    "copyfile": speedcopy.copyfile,
+    'reflink="never"': by_transfer(reflink="never"),
+    "sparse=False": by_transfer(sparse=False),
+    "progress": with_progress,
+}
+
+#: What is enough where holes and time do not matter.
+BRIEFLY = ("copyfile", 'reflink="never"')
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a copy came to: its exception, and what the store has afterwards.
+
+    Of names in an exception only the last part is kept, as the folders differ.
+    """
+
+    failure: Optional[Failure]
+    names: tuple[str, ...]
+    dst: Optional[bytes] = field(repr=False)
+    size: int = -1
+
+
+def last_part(name: object) -> object:
+    """A name without its folder."""
+    return name if name is None else os.path.basename(os.fspath(name))  # type: ignore[call-overload]
+
+
+def told(failure: Failure) -> str:
+    """What an exception says, but for the names."""
+    cause = f" from {failure.cause.__name__}" if failure.cause else ""
+    return f"{failure.kind.__name__} {failure.errno} {failure.strerror}{cause}"
+
+
+def named(failure: Failure) -> tuple[object, object]:
+    """The names that an exception has."""
+    return last_part(failure.filename), last_part(failure.filename2)
+
+
+def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
+    """What is wrong with ours."""
+    truth = copy.source()
+    if not ours.failure:
+        is_right = (ours.dst, ours.names) == (truth, ("dst",))
+        is_theirs = not theirs.failure and (ours.dst, ours.names) == (theirs.dst, theirs.names)
+        if not is_right and not is_theirs:
+            yield f"reported success, the store has {ours.size} bytes in {ours.names}"
+        return
+    if not theirs.failure:
+        yield f"failed: {told(ours.failure)}"
+        return
+    if told(ours.failure) != told(theirs.failure):
+        yield f"failed: {told(ours.failure)}; shutil: {told(theirs.failure)}"
+    if named(ours.failure) not in (named(theirs.failure), ("src", "dst")):
+        yield f"failed, names {named(ours.failure)}; shutil: {named(theirs.failure)}"
+    if copy.before is None:
+        if ours.names and not speedcopy.SPEEDCOPY_DISABLE:  # shutil leaves it
+            yield "failed and left a new file"
+    elif ours.dst not in (theirs.dst, copy.target()) and not (
+        ours.dst is not None and truth.startswith(ours.dst)
+    ):
+        yield f"failed and left neither old nor new: {ours.size} bytes"
+
+
+@dataclass
+class Counts:
+    """Of copies that were compared: how many there were, and what was wrong with which.
+
+    ``failed`` is how often shutil raised, ``lost`` how often it reported success and the store had
+    something else, ``lost_too`` how often ours did the same.
+    """
+
+    copies: int = 0
+    wrong: int = 0
+    failed: int = 0
+    lost: int = 0
+    lost_too: int = 0
+    faults: dict[str, list[str]] = field(default_factory=dict)
+
+    def lines(self) -> str:
+        """The faults, each with the copies that have it."""
+        return "\n".join(f"{what}: {', '.join(which)}" for what, which in self.faults.items())
+
+
+class Places:
+    """Fresh folders for src and for dst, each as the client and as the store has it."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, mount: Mount, local: Path) -> None:
+        """``local`` is a folder of a plain file system."""
+        self._mount = mount
+        self._local = local
+
+    def _folders(self, role: str) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
+        name = str(next(self._numbers))
+        zoo, plain = self._mount.fresh(name), self._local / name
+        if role == "within":
+            return zoo, zoo
+        plain.mkdir()
+        return ((plain, plain), zoo) if role == "to" else (zoo, (plain, plain))
+
+    def run(
+        self,
+        copy: Copy,
+        role: str,
+        executor: Callable[[Path, Path], object],
+        before: Callable[[Path, Path], object],
+    ) -> Result:
+        """Lays out, calls ``before`` with the client's and the store's dst, copies and looks."""
+        (src, src_store), (dst, dst_store) = self._folders(role)
+        write(src_store / "src", copy)
+        if copy.before is not None:
+            (dst_store / "dst").write_bytes(copy.target())
+        with self._mount.mounted(src_store if role == "from" else dst_store):
+            before(dst / "dst", dst_store / "dst")
+            failure = None
+            with patience():
+                try:
+                    executor(src / "src", dst / "dst")
+                except Exception as error:  # noqa: BLE001
+                    failure = Failure.of(error)
+            seen = self._look(copy, dst_store, failure)
+        for folder in {src_store, dst_store}:
+            shutil.rmtree(folder, ignore_errors=True)  # rclone may still be writing there
+        return seen
+
+    def _look(self, copy: Copy, folder: Path, failure: Optional[Failure]) -> Result:
+        truth, path = copy.source(), folder / "dst"
+        deadline = time.monotonic() + (LATE if self._mount.is_late and not failure else 0)
+        while True:
+            found = path.read_bytes() if path.exists() else None
+            if found == truth or time.monotonic() >= deadline:
+                break
+            time.sleep(0.002)
+        names = tuple(sorted({*os.listdir(folder)} - {"src"}))
+        return Result(failure, names, found, -1 if found is None else len(found))
+
+
+def write(path: Path, copy: Copy) -> None:
+    """Makes src."""
+    content = copy.source()
+    with path.open("wb") as new:
+        if not copy.holes:
+            new.write(content)
+            return
+        new.truncate(copy.size)
+        for start in copy.data_at():
+            new.seek(start)
+            new.write(content[start : start + 5])
+
+
+def learn(dst: Path, _store: Path) -> None:
+    """Has the client know dst."""
+    with suppress(OSError):
+        os.stat(dst)
+
+
+def compare(
+    places: Places,
+    role: str,
+    table: Iterable[Copy],
+    before: Callable[[Path, Path], object] = learn,
+    executors: Iterable[str] = BRIEFLY,
+) -> Counts:
+    """Makes copies by shutil and by ours: how many there were, and what is wrong with which."""
+    counts = Counts()
+    for copy in table:
+        theirs = places.run(copy, role, STDLIB, before)
+        for executor in executors:
+            ours = places.run(copy, role, EXECUTORS[executor], before)
+            wrong = next(faults(copy, theirs, ours), "")
+            counts.copies += 1
+            counts.failed += bool(theirs.failure)
+            lost = not theirs.failure and theirs.dst != copy.source()
+            counts.lost += lost
+            counts.lost_too += lost and ours.dst == theirs.dst
+            if wrong:
+                counts.wrong += 1
+                counts.faults.setdefault(wrong, []).append(f"{executor} {copy.id}")
+    return counts

