@@ -8,6 +8,7 @@ A new platform is one row of :data:`PLATFORMS` and one C file with its table.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -33,27 +34,46 @@ class Platform(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-_POSIX = tuple(f"posix/{name}.c" for name in ("copy", "open", "table", "rounds", "read_write"))
+def _files(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}.c" for name in names)
+
+
+_POSIX = _files("posix", "copy", "open", "table", "rounds", "ticks", "read_write")
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
-#: A function of the host program with the name of one of ours takes its place otherwise.
+#: Without it a function of the host program replaces one of ours that has the same name.
 _HIDDEN = ("-fvisibility=hidden",)
 
+#: By ``sys.platform`` without a version number.
 PLATFORMS = {
     "linux": Platform(
         "char",
         ("speedcopy.h", "posix/linux.h"),
-        (*_POSIX, "posix/linux.c", "posix/linux_clone.c"),
+        (*_POSIX, *_files("posix", "linux", "linux_files", "linux_clone")),
         (("_GNU_SOURCE", None), _LARGE_FILES),
         _HIDDEN,
     ),
     "win32": Platform(
         "wchar_t",
         ("speedcopy.h", "windows/copyfile2.h"),
-        tuple(f"windows/{name}.c" for name in ("copy", "copyfile2", "files", "paths")),
+        _files("windows", "copy", "copyfile2", "files", "paths"),
         (("_WIN32_WINNT", "0x0a00"), ("WIN32_LEAN_AND_MEAN", None)),
     ),
 }
+
+#: The environment variable that names another platform to compile for, as ``sys.platform`` does.
+TARGET = "SPEEDCOPY_TARGET"
+
+
+def key_of(platform: str) -> str:
+    """The key of :data:`PLATFORMS` for a ``sys.platform``: "freebsd" for "freebsd14"."""
+    return platform.rstrip("0123456789.") if platform not in PLATFORMS else platform
+
+
+def target() -> Optional[str]:
+    """The key of the platform that is built for, None if it has no native layer."""
+    key = key_of(os.environ.get(TARGET) or sys.platform)
+    return key if key in PLATFORMS else None
 
 
 def declarations(header: str) -> str:
@@ -86,5 +106,6 @@ def make_ffi(platform: str) -> FFI:
     return ffi
 
 
-if sys.platform in PLATFORMS:
-    ffi = make_ffi(sys.platform)
+_target = target()
+if _target:
+    ffi = make_ffi(_target)

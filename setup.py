@@ -14,7 +14,7 @@ STABLE_ABI = sys.implementation.name == "cpython" and not sysconfig.get_config_v
     "Py_GIL_DISABLED"
 )
 
-if sys.platform in build_ffi.PLATFORMS:
+if build_ffi.target():
     setup(
         cffi_modules=["build_ffi.py:ffi"],
         options={"bdist_wheel": {"py_limited_api": "cp39"}} if STABLE_ABI else {},

@@ -1,6 +1,6 @@
 """A drop-in for :func:`shutil.copyfile` that lets the system move the bytes."""
 
-from speedcopy import _switches
+from speedcopy import _loader, _switches  # noqa: F401 (first: its warning is about our caller)
 from speedcopy._copyfile import copyfile, transfer
 from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
 from speedcopy._report import Transfer

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn, Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
-from speedcopy import _errors, _report
 from speedcopy._native import ffi, lib
 
 # isort: split
@@ -18,33 +17,24 @@ import _cffi_backend  # noqa: F401 (the extension needs it, and PyInstaller sees
 
 if TYPE_CHECKING:
     from speedcopy._native import CData, Report
-    from speedcopy._types import Path, Progress
+    from speedcopy._types import Progress
 
-AUTO = 0
-ALWAYS = lib.SC_REFLINK_ALWAYS
-NEVER = lib.SC_REFLINK_NEVER
-KEEP_HOLES = lib.SC_KEEP_HOLES
 NULL = ffi.NULL
 
 #: Bound once: a look-up less per copy.
 sc_copy = lib.sc_copy
 _STOPPED = -(lib.SC_STOPPED | lib.SC_AT_BOTH)
 
-_PLACE = lib.SC_AT_BOTH
-_CODE = lib.SC_AT_SRC - 1
-_SPECIAL = {lib.SC_NAMED_PIPE: "named pipe", lib.SC_CHARACTER_DEVICE: "character device"}
-_REASONS = {lib.SC_NO_DATA: "no data"}
 
-
-def load(library: str) -> None:
+def load_copyfile2(library: str) -> None:
     """Takes CopyFile2 from a library of Windows. Raises ImportError if it has none."""
-    if not lib.sc_load(library):
+    if not lib.sc_load_copyfile2(library):
         msg = f"speedcopy needs CopyFile2, and {library} has none: Windows has it from 8 on"
         raise ImportError(msg)
 
 
 if sys.platform == "win32":
-    load("kernel32.dll")
+    load_copyfile2("kernel32.dll")
     encode = os.fsdecode
     NUL = "\0"
 else:
@@ -129,8 +119,6 @@ def copy(
     """
     waiting = _Caller(progress)
     handle = ffi.new_handle(waiting)
-    if progress is not None:
-        flags |= lib.SC_TELL_END
     try:
         result = sc_copy(src, dst, flags, handle, report or NULL)
         if result == _STOPPED:
@@ -144,52 +132,3 @@ def copy(
     finally:
         waiting.raised = None  # its traceback leads back here: a cycle
     return result
-
-
-def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
-    """Raises what a failed copy comes to.
-
-    ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
-    them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
-    becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError that
-    belongs to the errno. As in the standard library, an error of opening carries the one name
-    that it is about, any other error both.
-    """
-    code, place = -result & _CODE, -result & _PLACE
-    if code == lib.SC_SAME_FILE:
-        raise _errors.same_file(src, dst)
-    path = src if place == lib.SC_AT_SRC else dst
-    if code in _SPECIAL:
-        raise _errors.special_file(path, _SPECIAL[code])
-    if place == _PLACE:
-        cause = _errors.both(refusal, src, dst) if refusal else None
-        raise _errors.both(code, src, dst) from cause
-    _errors.raise_opening(_errors.one(code, path), dst)
-
-
-def fail(result: int, src: Path, dst: Path, flags: int, report: Optional[Report]) -> int:
-    """Raises the error that ``result`` of :func:`copy` means.
-
-    Returns only if the native layer leaves the copy to the standard library: the code of the
-    reason, or 0.
-    """
-    if -result & lib.SC_LEAVE_IT:
-        return -result & ~lib.SC_LEAVE_IT
-    refusals = report.declined if report and flags & ALWAYS else ()
-    raise_for(result, src, dst, next(filter(None, refusals), 0))
-
-
-def mechanism(report: Report) -> str:
-    """The name of the mechanism that moved the last byte."""
-    return MECHANISMS[report.mechanism] if report.mechanism >= 0 else _report.FALLBACK
-
-
-def offloaded(report: Report) -> Optional[bool]:
-    """Whether the bytes came through this machine, None if the system did not say."""
-    return None if report.offloaded < 0 else bool(report.offloaded)
-
-
-def declined(report: Report) -> dict[str, str]:
-    """The mechanisms that could not, and the names of their errnos."""
-    codes = zip(MECHANISMS, report.declined)
-    return {name: _REASONS.get(code) or _errors.name_of(code) for name, code in codes if code}

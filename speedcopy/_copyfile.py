@@ -9,36 +9,63 @@ import time
 from typing import TYPE_CHECKING, Optional
 
 import speedcopy
-from speedcopy import _interpreter, _plain, _report, _stand_ins, _switches
+from speedcopy import _fallback, _loader, _plain, _report, _results, _stand_ins, _switches
 
 if TYPE_CHECKING:
     from speedcopy._native import Report
     from speedcopy._types import Path, PathT, Progress, Reflink
 
-_native = None
-#: Why there is no native layer, as Transfer.declined tells it; empty if there is no need to say.
-_without = ""
-
-if not _interpreter.is_main():
-    _without = "subinterpreter"
-else:
-    try:
-        from speedcopy import _boundary
-    except ModuleNotFoundError as missing:
-        # One that is there and does not load is an error.
-        if missing.name != "speedcopy._native":
-            raise
-        _without = _interpreter.without_native()
-    else:
-        _native = _boundary
-
-stdlib_copyfile = _stand_ins.standard_copyfile()
+_native = _loader.native
 _KEEP_HOLES = _switches.from_environment("SPEEDCOPY_SPARSE", default=True)
-_DEFAULT_FLAGS = _native.KEEP_HOLES if _native and _KEEP_HOLES else 0
 
-# The flags that the standard library's open() tells an audit hook of.
+# The flags of open() that the standard library's audit events have.
 _READING = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"))
 _WRITING = _READING | os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+
+class Options:
+    """What the caller of one copy wants, from the public signature to the flags of ``sc_copy``.
+
+    ``flags`` is 0 without a native layer. ``clones_only`` and ``writes_all`` are what the other
+    ways of copying have to know: a clone or an error; every byte written, nothing shared.
+    """
+
+    __slots__ = ("clones_only", "flags", "follow_symlinks", "progress", "writes_all")
+
+    def __init__(
+        self,
+        *,
+        follow_symlinks: bool = True,
+        progress: Optional[Progress] = None,
+        reflink: Reflink = "auto",
+        sparse: bool = True,
+    ) -> None:
+        """Raises ValueError or TypeError for what :func:`transfer` does not take."""
+        if reflink not in ("auto", "always", "never"):
+            msg = f"reflink must be 'auto', 'always' or 'never', not {reflink!r}"
+            raise ValueError(msg)
+        if reflink == "always" and not sparse:
+            msg = "reflink='always' and sparse=False contradict each other: a clone keeps all holes"
+            raise ValueError(msg)
+        if progress is not None and not callable(progress):
+            msg = f"progress must be callable, not {type(progress).__name__}"
+            raise TypeError(msg)
+        self.follow_symlinks = follow_symlinks
+        self.progress = progress
+        self.clones_only = reflink == "always"
+        keeps_holes = self.clones_only or (sparse and _KEEP_HOLES)
+        self.writes_all = reflink == "never" or not keeps_holes
+        self.flags = 0
+        if _native:
+            lib = _native.lib
+            self.flags |= lib.SC_REFLINK_ALWAYS if self.clones_only else 0
+            self.flags |= lib.SC_REFLINK_NEVER if reflink == "never" else 0
+            self.flags |= lib.SC_KEEP_HOLES if keeps_holes else 0
+            self.flags |= lib.SC_TELL_END if progress is not None else 0
+
+
+#: Of a call without keywords: made once, as it costs as much as the rest of such a call.
+_DEFAULT = Options()
 
 
 def copyfile(
@@ -70,8 +97,11 @@ def copyfile(
     if speedcopy.SPEEDCOPY_DEBUG:
         transfer(src, dst, follow_symlinks=follow_symlinks, progress=progress)
         return dst
-    if not _copy_natively(src, dst, follow_symlinks, _DEFAULT_FLAGS, progress, None):
-        _copy_in_python(src, dst, follow_symlinks, progress, plainly=not _KEEP_HOLES)
+    options = _DEFAULT
+    if progress is not None or not follow_symlinks:
+        options = Options(follow_symlinks=follow_symlinks, progress=progress)
+    if not _copy_natively(src, dst, options, None):
+        _fallback.copy(src, dst, options)
     return dst
 
 
@@ -97,15 +127,11 @@ def transfer(
     Raises ValueError for another ``reflink``, and for "always" with ``sparse=False``, as a clone
     has the holes of ``src``; and what :func:`copyfile` raises.
     """
-    if reflink not in ("auto", "always", "never"):
-        msg = f"reflink must be 'auto', 'always' or 'never', not {reflink!r}"
-        raise ValueError(msg)
-    if reflink == "always" and not sparse:
-        msg = "reflink='always' and sparse=False contradict each other: a clone keeps all holes"
-        raise ValueError(msg)
-    started = time.perf_counter()
+    options = Options(
+        follow_symlinks=follow_symlinks, progress=progress, reflink=reflink, sparse=sparse
+    )
     try:
-        result = _transfer(src, dst, follow_symlinks, reflink, sparse, progress, started)
+        result = _transfer(src, dst, options)
     except BaseException as error:
         if speedcopy.SPEEDCOPY_DEBUG:
             _report.log(src, dst, f"failed: {error!r}")
@@ -115,50 +141,29 @@ def transfer(
     return result
 
 
-def _transfer(
-    src: Path,
-    dst: Path,
-    follow_symlinks: bool,
-    reflink: Reflink,
-    sparse: bool,
-    progress: Optional[Progress],
-    started: float,
-) -> speedcopy.Transfer:
-    keep_holes = reflink == "always" or (sparse and _KEEP_HOLES)
+def _transfer(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
+    started = time.perf_counter()
     if _native:
-        flags = {"auto": _native.AUTO, "always": _native.ALWAYS, "never": _native.NEVER}[reflink]
-        flags |= _native.KEEP_HOLES if keep_holes else 0
         report = _native.new_report()
-        if _copy_natively(src, dst, follow_symlinks, flags, progress, report):
+        if _copy_natively(src, dst, options, report):
             return speedcopy.Transfer(
-                _native.mechanism(report),
+                _results.mechanism(report),
                 report.copied,
                 time.perf_counter() - started,
-                _native.declined(report),
-                _native.offloaded(report),
+                _results.declined(report),
+                _results.offloaded(report),
             )
-    if reflink == "always" and (follow_symlinks or not _is_link(src)):
+    if options.clones_only and (options.follow_symlinks or not _fallback.is_link(src)):
         refusal = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src))
         refusal.filename2 = os.fspath(dst)  # as an argument it would bring a winerror None along
         raise refusal
-    plainly = reflink == "never" or not keep_holes
-    mechanism, copied = _copy_in_python(src, dst, follow_symlinks, progress, plainly=plainly)
-    declined = {"native": _without} if _without else {}
+    mechanism, copied = _fallback.copy(src, dst, options)
+    declined = {"native": _loader.why_not} if _loader.why_not else {}
     return speedcopy.Transfer(mechanism, copied, time.perf_counter() - started, declined)
 
 
-def _copy_natively(
-    src: Path,
-    dst: Path,
-    follow_symlinks: bool,
-    flags: int,
-    progress: Optional[Progress],
-    report: Optional[Report],
-) -> bool:
+def _copy_natively(src: Path, dst: Path, options: Options, report: Optional[Report]) -> bool:
     """Returns False, with nothing done, for what only the standard library can do or refuse."""
-    if progress is not None and not callable(progress):
-        msg = f"progress must be callable, not {type(progress).__name__}"
-        raise TypeError(msg)
     if _native is None or speedcopy.SPEEDCOPY_DISABLE or _stand_ins.are_there():
         return False
     try:
@@ -168,55 +173,20 @@ def _copy_natively(
         return False
     if _native.NUL in src_path or _native.NUL in dst_path:
         return False
-    if not follow_symlinks and os.path.islink(src_path):
+    if not options.follow_symlinks and os.path.islink(src_path):
         return False
     sys.audit("shutil.copyfile", src, dst)
-    # The standard library tells of dst only when src is open. A hook that refuses it does so here
-    # all the same: afterwards it would be too late.
+    # The standard library reports the open of dst only when src is open. A hook that refuses dst
+    # does so here all the same: afterwards it would be too late.
     sys.audit("open", src_name, "r", _READING)
     sys.audit("open", dst_name, "w", _WRITING)
-    result = _native.copy(src_path, dst_path, flags, progress, report)
+    result = _native.copy(src_path, dst_path, options.flags, options.progress, report)
     if result:
-        code = _native.fail(result, src, dst, flags, report)
-        copied = _plain.copy(src, dst, progress, code)
+        code = _results.left_to_python(result)
+        if code is None:
+            refusal = _results.first_refusal(report) if report and options.clones_only else 0
+            _results.raise_for(result, src, dst, refusal)
+        copied = _plain.copy(src, dst, options.progress, code)
         if report is not None:
             report.copied = copied
     return True
-
-
-def _copy_in_python(
-    src: Path, dst: Path, follow_symlinks: bool, progress: Optional[Progress], *, plainly: bool
-) -> tuple[str, int]:
-    """Copies by the standard library; returns what has copied, and bytes: 0 for a symbolic link.
-
-    With ``plainly``, dst shares no extents with src and has no holes. As the standard library of
-    Python 3.14 may have the file system clone, it is read and written then, unless a test has
-    put something of its own under the standard library.
-    """
-    if plainly and not _stand_ins.are_there() and (follow_symlinks or not _is_link(src)):
-        sys.audit("shutil.copyfile", src, dst)
-        return "read/write", _plain.copy(src, dst, progress, 0)
-    expected = _size_of(src) if isinstance(dst, int) else 0
-    stdlib_copyfile(src, dst, follow_symlinks=follow_symlinks)
-    linked = not follow_symlinks and _is_link(src)
-    copied = 0 if linked else _size_of(dst, unknown=expected)
-    if progress is not None:
-        progress(copied, copied)
-    return _report.FALLBACK, copied
-
-
-# The standard library takes open descriptors too, as either file, and these two do not mind.
-
-
-def _is_link(path: Path) -> bool:
-    try:
-        return os.path.islink(path)
-    except TypeError:
-        return False
-
-
-def _size_of(path: Path, unknown: int = 0) -> int:
-    try:
-        return os.stat(path).st_size
-    except (OSError, TypeError, ValueError):
-        return unknown

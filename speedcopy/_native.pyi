@@ -26,30 +26,8 @@ class _FFI(Protocol):
     ) -> Callable[[Callable[[CData, int, int], int]], object]: ...
 
 class _Lib(Protocol):
-    SC_REFLINK_ALWAYS: int
-    SC_REFLINK_NEVER: int
-    SC_KEEP_HOLES: int
-    SC_TELL_END: int
-    SC_AT_SRC: int
-    SC_AT_DST: int
-    SC_AT_BOTH: int
-    SC_LEAVE_IT: int
-    SC_SAME_FILE: int
-    SC_NAMED_PIPE: int
-    SC_CHARACTER_DEVICE: int
-    SC_NO_DATA: int
-    SC_STOPPED: int
-    SC_MAX_MECHANISMS: int
-    FICLONE: int
-    FICLONERANGE: int
-    FIDEDUPERANGE: int
-    CIFS_IOC_COPYCHUNK_FILE: int
-    CIFS_IOC_GET_MNT_INFO: int
-    SC_ALLOW_DECRYPTED_DESTINATION: int
-    SC_SKIP_ALTERNATE_STREAMS: int
-    SC_KEPT_ATTRIBUTES: int
-
-    def sc_load(self, library: str) -> int: ...
+    def __getattr__(self, name: str) -> int: ...  # the constants of the headers
+    def sc_load_copyfile2(self, library: str) -> int: ...
     def sc_copy(
         self,
         src: str | bytes,

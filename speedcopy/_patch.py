@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Callable
 
-from speedcopy._copyfile import copyfile, stdlib_copyfile
+from speedcopy._copyfile import copyfile
+from speedcopy._fallback import stdlib_copyfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Optional
 if TYPE_CHECKING:
     from speedcopy._types import Path
 
-#: The mechanism of a copy that the native layer had no part in.
-FALLBACK = "shutil.copyfile"
-
 _logger = logging.getLogger("speedcopy")
 
 

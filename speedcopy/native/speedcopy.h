@@ -47,7 +47,13 @@ enum sc_code {
     SC_STOPPED = 0x7005           /* sc_tick said stop */
 };
 
-enum sc_limit { SC_MAX_MECHANISMS = 8 };
+/* Shared by C and by the copies that Python makes alone (_plain.py). */
+enum sc_limit {
+    SC_MAX_MECHANISMS = 8,
+    SC_TICK_MS = 50,              /* milliseconds: the least time between two calls of sc_tick */
+    SC_SMALLEST_BUFFER = 0x10000, /* bytes that one read asks for, where the file has as many */
+    SC_LARGEST_BUFFER = 0x100000  /* more than any wsize servers grant by default, fits a cache */
+};
 
 /* What happened. The caller owns it; rows count from 0 in the order of the table. */
 typedef struct {
@@ -70,7 +76,7 @@ const char *sc_mechanism_name(int row);
 #define SC_PYTHON extern
 
 /*
- * Called during long copies, at most every 50 ms, with SC_TELL_END once more at the end with
+ * Called during long copies, at most every SC_TICK_MS, with SC_TELL_END once more at the end with
  * copied == total, and with a total of -1 where only signal handlers have to run. Bytes. Not 0:
  * stop, the copy fails with SC_STOPPED.
  */

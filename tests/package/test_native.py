@@ -9,11 +9,11 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
 
-from speedcopy import _copyfile, _interpreter
+from speedcopy import _loader, _plain
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -58,7 +58,7 @@ MECHANISMS = {
         "sendfile",
         "read/write",
     ),
-    "sc_load": ("CopyFile2",),
+    "sc_load_copyfile2": ("CopyFile2",),
 }
 
 
@@ -99,26 +99,85 @@ def test_request_numbers(name: str) -> None:
 
 def test_every_name_of_the_headers(build_ffi: ModuleType) -> None:
     """What the headers declare is in the extension, and nothing else is."""
-    headers = build_ffi.PLATFORMS[sys.platform].headers
+    headers = build_ffi.PLATFORMS[build_ffi.target()].headers
     declared = {name for header in headers for name in names_in((NATIVE / header).read_text())}
     assert {"sc_copy", "SC_AT_BOTH", "SC_MAX_MECHANISMS"} <= declared
     assert set(dir(lib)) == declared
 
 
 def test_stub(build_ffi: ModuleType) -> None:
-    """The stub names what the extension has, and what that of another platform has; no more."""
+    """The stub names the functions of the extension; the package uses only what is declared."""
     stub = ast.parse((ROOT / "speedcopy" / "_native.pyi").read_text())
     (body,) = (
         node.body for node in stub.body if isinstance(node, ast.ClassDef) and node.name == "_Lib"
     )
-    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
-    fields = [node.target for node in body if isinstance(node, ast.AnnAssign)]
-    names |= {target.id for target in fields if isinstance(target, ast.Name)}
+    functions = {node.name for node in body if isinstance(node, ast.FunctionDef)} - {"__getattr__"}
     headers = {name for row in build_ffi.PLATFORMS.values() for name in row.headers}
     declared = {name for header in headers for name in names_in((NATIVE / header).read_text())}
-    assert names <= declared
-    if "FICLONE" in dir(lib):
-        assert set(dir(lib)) - {"sc_tick"} <= names  # what Python defines, it does not call
+    used = {
+        name
+        for path in (ROOT / "speedcopy").glob("*.py")
+        for name in re.findall(r"\blib\.(\w+)", path.read_text())
+    }
+    assert {"sc_copy", "SC_AT_BOTH"} <= used
+    assert functions | used <= declared
+    assert {name for name in used if name.startswith("sc_")} <= functions
+
+
+def defines_and_uses(path: Path) -> tuple[set[str], set[str]]:
+    """The names of ours that a C file defines, functions and tables, and all that it mentions."""
+    text = without_comments(path.read_text())
+    functions = re.findall(r"^\w[\w *]*?\b(sc_\w+)\([^;{]*\)\n\{", text, re.MULTILINE)
+    tables = re.findall(r"^const \w+ (sc_\w+)\[", text, re.MULTILINE)
+    return {*functions, *tables}, set(re.findall(r"\bsc_\w+", text))
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in NATIVE.glob("*/")))
+def test_no_circle(folder: str) -> None:
+    """No C file needs one that, directly or not, needs it."""
+    files = {path.name: defines_and_uses(path) for path in (NATIVE / folder).glob("*.c")}
+    home = {name: file for file, (defined, _) in files.items() for name in defined}
+    needs = {
+        file: {home[name] for name in used if home.get(name, file) != file}
+        for file, (_, used) in files.items()
+    }
+    assert any(needs.values())
+    while needs:
+        leaves = {file for file, needed in needs.items() if not needed & set(needs)}
+        assert leaves, f"a circle among {sorted(needs)}"
+        needs = {file: needed for file, needed in needs.items() if file not in leaves}
+
+
+def test_shared_constants() -> None:
+    """Copies that Python makes alone use the values that the header declares."""
+    assert _plain.TICK == lib.SC_TICK_MS / 1000
+    assert (_plain.SMALLEST_BUFFER, _plain.LARGEST_BUFFER) == (
+        lib.SC_SMALLEST_BUFFER,
+        lib.SC_LARGEST_BUFFER,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        *(("linux", "linux"), ("linux2", "linux"), ("win32", "win32"), ("darwin", None)),
+        *(("freebsd14", None), ("cygwin", None), ("plan9", None)),
+    ],
+)
+def test_target(
+    build_ffi: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, key: Optional[str]
+) -> None:
+    """A platform is known with and without its version; another one can be compiled for."""
+    monkeypatch.setenv(build_ffi.TARGET, name)
+    assert build_ffi.target() == key
+    monkeypatch.delenv(build_ffi.TARGET)
+    monkeypatch.setattr(sys, "platform", name)
+    assert build_ffi.target() == key
+
+
+def test_versioned_platform(build_ffi: ModuleType) -> None:
+    """FreeBSD has its version in its name."""
+    assert build_ffi.key_of("freebsd14") == "freebsd"
 
 
 def test_mechanisms() -> None:
@@ -128,8 +187,8 @@ def test_mechanisms() -> None:
     names = [ffi.string(lib.sc_mechanism_name(row)).decode() for row in range(count)]
     assert tuple(names) == expected
     assert count <= lib.SC_MAX_MECHANISMS
-    assert _copyfile._native  # noqa: SLF001
-    assert expected == _copyfile._native.MECHANISMS  # noqa: SLF001
+    assert _loader.native
+    assert expected == _loader.native.MECHANISMS
 
 
 @pytest.mark.parametrize("row", [-(2**31), -1, 5, 8, 2**31 - 1])
@@ -145,7 +204,7 @@ def test_hidden() -> None:
     library = ctypes.CDLL(native.__file__)
     entry = "PyInit__native" if sys.implementation.name == "cpython" else "_cffi_pypyinit__native"
     assert hasattr(library, entry)
-    sources = "".join(path.read_text() for path in NATIVE.glob("*.[ch]"))
+    sources = "".join(path.read_text() for path in NATIVE.rglob("*.[ch]"))
     names = set(re.findall(r"\b(sc_\w+)\(", without_comments(sources)))
     assert {"sc_copy", "sc_tick"} <= names
     assert not {name for name in names if hasattr(library, name)}
@@ -153,7 +212,7 @@ def test_hidden() -> None:
 
 def test_supported(build_ffi: ModuleType) -> None:
     """The package knows which platforms it is built for."""
-    assert set(_interpreter.SUPPORTED) == set(build_ffi.PLATFORMS)
+    assert set(_loader.SUPPORTED) == set(build_ffi.PLATFORMS)
 
 
 def test_report_layout() -> None:
@@ -182,7 +241,9 @@ def test_codes(folder: Path) -> None:
     (folder / "src").write_bytes(b"data")
     src, missing = encode(folder / "src"), encode(folder / "missing" / "dst")
     at_src, at_dst = 2 + lib.SC_AT_SRC, 2 + lib.SC_AT_DST
-    if hasattr(lib, "sc_load"):  # ERROR_PATH_NOT_FOUND, and the standard library says of what
+    if hasattr(
+        lib, "sc_load_copyfile2"
+    ):  # ERROR_PATH_NOT_FOUND, and the standard library says of what
         at_src = at_dst = 3 + lib.SC_LEAVE_IT
     assert lib.sc_copy(missing, src, lib.SC_KEEP_HOLES, ffi.NULL, report) == -at_src
     assert lib.sc_copy(src, missing, lib.SC_KEEP_HOLES, ffi.NULL, report) == -at_dst
@@ -242,11 +303,15 @@ SC_PYTHON int sc_back(void *handle);
         headers = {name for row in rows for name in row.headers}
         included = {
             name
-            for path in NATIVE.glob("*.[ch]")
+            for path in NATIVE.rglob("*.[ch]")
             for name in re.findall(r'^#include "(.+)"', path.read_text(), re.MULTILINE)
         }
-        assert {path.name for path in NATIVE.glob("*.c")} == sources
-        assert {path.name for path in NATIVE.glob("*.h")} == headers | included
+        assert {path.relative_to(NATIVE).as_posix() for path in NATIVE.rglob("*.c")} == sources
+        found = {path.relative_to(NATIVE).as_posix() for path in NATIVE.rglob("*.h")}
+        assert headers <= found
+        assert {path.rpartition("/")[2] for path in found} == {
+            path.rpartition("/")[2] for path in headers | included
+        }
 
     def test_every_platform_can_be_declared(self, build_ffi: ModuleType) -> None:
         """Cffi takes the declarations of each platform, on whatever platform it runs."""

@@ -112,7 +112,7 @@ def test_disabled_and_nothing_shared(
 ) -> None:
     """Without the native layer, too, no file system is asked that may clone or leave holes."""
     monkeypatch.setattr(speedcopy, "SPEEDCOPY_DISABLE", True)
-    monkeypatch.setattr("speedcopy._copyfile.stdlib_copyfile", None)
+    monkeypatch.setattr("speedcopy._fallback.stdlib_copyfile", None)
     told = speedcopy.transfer(src, src.with_name("dst"), **variables)
     assert (told.mechanism, told.copied) == ("read/write", 5000)
     assert src.with_name("dst").read_bytes() == pattern(5000)

@@ -93,7 +93,7 @@ def test_unsupported_platform(package: Path) -> None:
 def test_nothing_shared(package: Path, options: str) -> None:
     """What may not share extents or have holes is read and written, not left to the library."""
     code = (
-        "from speedcopy import _copyfile; _copyfile.stdlib_copyfile = None; "
+        "from speedcopy import _fallback; _fallback.stdlib_copyfile = None; "
         f"t = transfer('src', 'dst', {options}, progress=lambda *told: print(*told)); "
         "print(t.mechanism, t.copied)"
     )

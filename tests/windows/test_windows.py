@@ -26,7 +26,7 @@ from windows.cases import CASES, LONG, PREFIX, SHARE, kernel32, opened
 from windows.fake_copyfile2 import SYSTEM, faked, hresult, library, of_win32
 
 import speedcopy
-from speedcopy import _boundary, _copyfile
+from speedcopy import _boundary, _fallback, _results
 from speedcopy._native import lib
 
 STDLIB = shutil.copyfile
@@ -108,7 +108,7 @@ class TestErrors:
         for code in range(1, 0x4000):
             python: Any = ctypes.WinError(code)  # type: ignore[attr-defined, unused-ignore]
             with pytest.raises(OSError) as caught:  # noqa: PT011
-                _boundary.raise_for(-(code | lib.SC_AT_BOTH), "src", Path("dst"))
+                _results.raise_for(-(code | lib.SC_AT_BOTH), "src", Path("dst"))
             ours: Any = caught.value
             assert ours.__class__ is python.__class__
             assert (ours.errno, ours.winerror) == (python.errno, code)
@@ -151,10 +151,10 @@ class TestErrors:
     def test_no_copyfile2(self) -> None:
         """A Windows without it says so when speedcopy is imported."""
         with pytest.raises(ImportError, match=r"CopyFile2.*ntdll\.dll"):
-            _boundary.load("ntdll.dll")
+            _boundary.load_copyfile2("ntdll.dll")
         with pytest.raises(ImportError, match="CopyFile2"):
-            _boundary.load("no such library.dll")
-        _boundary.load(SYSTEM)
+            _boundary.load_copyfile2("no such library.dll")
+        _boundary.load_copyfile2(SYSTEM)
 
 
 class TestRefused:
@@ -385,7 +385,7 @@ class TestAsked:
         copied: list[tuple[object, ...]] = []
         monkeypatch.setattr(os.path, "islink", lambda path: os.fspath(path) == str(src))
         monkeypatch.setattr(
-            _copyfile, "stdlib_copyfile", lambda *names, **how: copied.append((*names, how))
+            _fallback, "stdlib_copyfile", lambda *names, **how: copied.append((*names, how))
         )
         with faked() as fake:
             speedcopy.copyfile(src, dst, follow_symlinks=False)

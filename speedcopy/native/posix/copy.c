@@ -10,17 +10,6 @@
     for (int tries = SC_MOST_TRIES; ((result) = (call)) < 0 && errno == EINTR && tries > 0; tries--)
 
 /*
- * Linux has closed the descriptor when it returns EINTR: to repeat would close another file. It is
- * an error as any other, as nobody knows then whether all was written; shutil raises it, too.
- */
-static int close_file(int *fd)
-{
-    int result = *fd < 0 ? 0 : close(*fd);
-    *fd = -1;
-    return result < 0 ? -errno : 0;
-}
-
-/*
  * Behind a hole, dst has not its size yet. And src may have been truncated since: what looked
  * like a hole at its end is none, and dst must not be longer than the truth.
  */
@@ -87,7 +76,7 @@ static void undo(sc_job *job)
         if (!job->dst_st.st_mode && job->dst_fd >= 0)
             INSIST(result, fstat(job->dst_fd, &job->dst_st));
         int was_there = is_still_there(job);
-        close_file(&job->dst_fd);
+        sc_close(&job->dst_fd);
         if (was_there && is_still_there(job))
             INSIST(result, unlinkat(job->dir, job->dst, 0));
     } else if (S_ISREG(job->dst_st.st_mode) && job->touched) {
@@ -109,14 +98,7 @@ static int may_start_again(const sc_job *job, int code)
  */
 static int start_plainly(sc_job *job, int first)
 {
-    int again = lseek(job->src_fd, 0, SEEK_SET) < 0 ? -1 : sc_open_again(job->dst_fd);
-    if (again < 0)
-        return first;
-    close_file(&job->dst_fd);
-    job->dst_fd = again;
-    job->plain = job->touched = 1;
-    job->copied = job->holes = 0;
-    return sc_run_last(job);
+    return sc_reopen_plainly(job) < 0 ? first : sc_run_last(job);
 }
 
 static int run(sc_job *job)
@@ -129,7 +111,7 @@ static int run(sc_job *job)
         if (code == 0)
             code = finish(job);
         if (code == 0)
-            code = close_file(&job->dst_fd);
+            code = sc_close(&job->dst_fd);
         if (code == -EINTR)
             sc_interrupted(job);
         if (code < 0)
@@ -157,8 +139,8 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_
         undo(&job);
     job.report->copied = job.copied;
     free(job.buffer);
-    close_file(&job.dst_fd);
-    close_file(&job.src_fd);
+    sc_close(&job.dst_fd);
+    sc_close(&job.src_fd);
     if (job.dir != AT_FDCWD)
         close(job.dir);
     return result;

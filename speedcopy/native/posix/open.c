@@ -110,7 +110,7 @@ static int open_src(sc_job *job)
     return 0;
 }
 
-int sc_open_plainly(sc_job *job)
+static int open_plainly(sc_job *job)
 {
     /* reflink="always" empties nothing before a clone has been shown to work */
     int keeps = job->flags & SC_REFLINK_ALWAYS;
@@ -168,7 +168,7 @@ static int open_dst(sc_job *job)
     if (code == EEXIST && sc_may_copy_in_place(job) && open_in_place(job))
         return sc_same_file(&job->src_st, &job->dst_st) ? sc_failure(SC_SAME_FILE, SC_AT_BOTH) : 0;
     int refused = guard_dst(job);
-    return refused ? refused : sc_open_plainly(job);
+    return refused ? refused : open_plainly(job);
 }
 
 int sc_open(sc_job *job)
@@ -179,4 +179,50 @@ int sc_open(sc_job *job)
     }
     int result = open_src(job);
     return result ? result : open_dst(job);
+}
+
+/* After Ctrl-C, too: what was written to has to have the right end. */
+int sc_truncate(sc_job *job, int64_t size)
+{
+    int result, tries = SC_MOST_TRIES;
+    while ((result = ftruncate(job->dst_fd, size)) < 0 && errno == EINTR && tries-- > 0)
+        sc_interrupted(job);
+    return result < 0 ? -errno : 0;
+}
+
+/* Takes a dst its content, old or what a refused clone has left. 0 or -errno. */
+int sc_empty(sc_job *job)
+{
+    job->touched = 1;
+    int result = sc_truncate(job, 0);
+    if (result == 0) {
+        job->in_place = 0;
+        job->dst_st.st_size = 0;
+        sc_forget_errors(job);
+    }
+    return result;
+}
+
+/* Opens dst once more, as the standard library would have opened it. -1 if that is refused. */
+int sc_reopen_plainly(sc_job *job)
+{
+    int again = lseek(job->src_fd, 0, SEEK_SET) < 0 ? -1 : sc_open_again(job->dst_fd);
+    if (again < 0)
+        return -1;
+    sc_close(&job->dst_fd);
+    job->dst_fd = again;
+    job->plain = job->touched = 1;
+    job->copied = job->holes = 0;
+    return 0;
+}
+
+/*
+ * Linux has closed the descriptor when it returns EINTR: to repeat would close another file. It is
+ * an error as any other, as nobody knows then whether all was written; shutil raises it, too.
+ */
+int sc_close(int *fd)
+{
+    int result = *fd < 0 ? 0 : close(*fd);
+    *fd = -1;
+    return result < 0 ? -errno : 0;
 }

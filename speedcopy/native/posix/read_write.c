@@ -4,10 +4,6 @@
 
 #include "posix.h"
 
-/* Bigger than any wsize that servers grant by default, small enough for a cache. */
-#define LARGEST_BUFFER ((size_t)1 << 20)
-#define SMALLEST_BUFFER ((size_t)1 << 16)
-
 /* Not worth memory. */
 #define FEW 4096
 
@@ -19,8 +15,7 @@ static int64_t write_all(sc_job *job, const char *buffer, size_t length)
         if (written < 0 && errno == EINTR && !sc_interrupted(job))
             continue;
         if (written <= 0) {
-            job->copied += (int64_t)done;
-            job->written = job->copied;
+            sc_moved(job, (int64_t)done);
             return written < 0 ? -errno : -EIO;
         }
         done += (size_t)written;
@@ -45,9 +40,8 @@ int64_t sc_read_write(sc_job *job, int64_t length)
         return read_and_write(job, few, (size_t)length);
     }
     if (!job->buffer) {
-        size_t size = (size_t)length;
-        size = size > LARGEST_BUFFER ? LARGEST_BUFFER : size;
-        job->buffer_size = size < SMALLEST_BUFFER ? SMALLEST_BUFFER : size;
+        int64_t size = length > SC_LARGEST_BUFFER ? SC_LARGEST_BUFFER : length;
+        job->buffer_size = (size_t)(size < SC_SMALLEST_BUFFER ? SC_SMALLEST_BUFFER : size);
         job->buffer = malloc(job->buffer_size);
         if (!job->buffer)
             return -ENOMEM;

@@ -1,10 +1,7 @@
-/* One mechanism in rounds: how long each is, when the callback is called, which holes are left. */
-#include <time.h>
+/* One mechanism in rounds: how long each is, and which holes are left out. */
 #include <unistd.h>
 
 #include "posix.h"
-
-#define MILLISECOND ((int64_t)1000000)
 
 /*
  * A round ends within a tick or so on anything from a floppy to a RAM disk: it grows while
@@ -14,39 +11,9 @@
 static const int64_t FIRST_ROUND = SC_MIB;
 static const int64_t SHORTEST_ROUND = SC_MIB / 16;
 static const int64_t LONGEST_ROUND = 16 * SC_MIB;
-static const int64_t TICK = 50 * MILLISECOND;
-static const int64_t LONGEST_PAUSE = 1000 * MILLISECOND;
 
 /* A read that only has to find the end. */
 static const int64_t LOOK_FOR_MORE = 4096;
-
-static int64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 * MILLISECOND + now.tv_nsec;
-}
-
-/* Whatever stops a copy does so once. A callback that forks leaves the copy to the parent. */
-static int tick(sc_job *job, int64_t total)
-{
-    pid_t parent = getpid();
-    if (!job->cancelled && sc_tick(job->caller, job->copied, total))
-        job->cancelled = 1;
-    if (getpid() != parent)
-        job->cancelled = job->forked = 1;
-    return job->cancelled;
-}
-
-int sc_interrupted(sc_job *job)
-{
-    return tick(job, -1);
-}
-
-int sc_final_tick(sc_job *job)
-{
-    return job->flags & SC_TELL_END ? tick(job, job->copied) : 0;
-}
 
 static int seek_both(const sc_job *job, int64_t to)
 {
@@ -109,39 +76,11 @@ static int64_t next_round(int64_t round, int64_t took, int64_t moved)
 {
     if (moved < round)
         round = moved;
-    else if (took < TICK / 4)
+    else if (took < SC_TICK / 4)
         round *= 4;
-    if (took > TICK * 4)
+    if (took > SC_TICK * 4)
         round /= 4;
     return round > LONGEST_ROUND ? LONGEST_ROUND : round < SHORTEST_ROUND ? SHORTEST_ROUND : round;
-}
-
-static int64_t start_clock(sc_job *job)
-{
-    int64_t now = nanoseconds();
-    if (!job->next_tick)
-        job->next_tick = now + TICK;
-    return now;
-}
-
-/*
- * Calls the callback if it is time. A slow one, or Python's lock in the hands of busy threads, must
- * not take most of the copy's time: it is called the less often. A call that was cut short may have
- * met a signal (sendfile on FUSE then returns so, and not EINTR), and the next one may wait for
- * ever; so the handlers run at once. Returns when that has ended.
- */
-static int64_t tick_in_time(sc_job *job, int64_t now, int is_short)
-{
-    int is_time = now >= job->next_tick;
-    if (!is_time && !(is_short && now >= job->quiet_until))
-        return now;
-    tick(job, !is_time ? -1 : job->size > job->copied ? job->size : job->copied);
-    int64_t ended = nanoseconds(), pause = 4 * (ended - now);
-    pause = pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
-    job->quiet_until = ended + pause;
-    if (is_time)
-        job->next_tick = ended + (pause < TICK ? TICK : pause);
-    return ended;
 }
 
 /* How much the next round is to move; 0 behind a hole at the end of src, or -errno. */
@@ -165,30 +104,28 @@ int sc_in_rounds(sc_job *job, const sc_mechanism *mechanism)
         if (length == 0)
             continue;
         if (!started && job->copied + length < job->size)
-            started = start_clock(job);
+            started = sc_start_clock(job);
         int64_t moved = mechanism->copy(job, length);
         if (moved == -EINTR && !sc_interrupted(job))
             continue;
         if (moved <= 0)
             return moved ? (int)moved : to_the_end ? 0 : -SC_NO_DATA;
-        job->copied += moved;
-        job->written = job->copied;
-        job->touched = 1;
+        sc_moved(job, moved);
         job->report->mechanism = (int32_t)(mechanism - sc_mechanisms);
         if (job->copied == job->size)
             continue;
 
         if (!started)
-            started = start_clock(job);
+            started = sc_start_clock(job);
         int lost = moved == length ? sc_write_back(job) : 0;
         if (lost < 0) {
             job->lost = 1;
             job->written = job->arrived;
             return lost;
         }
-        int64_t now = nanoseconds();
+        int64_t now = sc_now();
         round = next_round(round, now - started, moved < length ? moved : round);
-        started = tick_in_time(job, now, moved < length);
+        started = sc_tick_in_time(job, now, moved < length);
         if (job->cancelled)
             return -SC_STOPPED;
     }

@@ -17,28 +17,6 @@
  */
 static const int64_t LONGEST_IN_PLACE = SC_MIB;
 
-/* After Ctrl-C, too: what was written to has to have the right end. */
-int sc_truncate(sc_job *job, int64_t size)
-{
-    int result, tries = SC_MOST_TRIES;
-    while ((result = ftruncate(job->dst_fd, size)) < 0 && errno == EINTR && tries-- > 0)
-        sc_interrupted(job);
-    return result < 0 ? -errno : 0;
-}
-
-/* Takes a dst its content, old or what a refused clone has left. 0 or -errno. */
-static int empty(sc_job *job)
-{
-    job->touched = 1;
-    int result = sc_truncate(job, 0);
-    if (result == 0) {
-        job->in_place = 0;
-        job->dst_st.st_size = 0;
-        sc_forget_errors(job);
-    }
-    return result;
-}
-
 static int has_holes(sc_job *job)
 {
     return job->flags & SC_KEEP_HOLES && S_ISREG(job->src_st.st_mode) &&
@@ -66,7 +44,7 @@ static int clean_up(sc_job *job, int refusal)
     if (job->in_place || (was_not_begun(-refusal) && !is_known))
         return refusal;
     SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
-    if (looked == 0 && now.st_size != job->dst_st.st_size && empty(job) < 0)
+    if (looked == 0 && now.st_size != job->dst_st.st_size && sc_empty(job) < 0)
         job->lost = 1;
     return refusal;
 }
@@ -95,7 +73,7 @@ static int at_once(sc_job *job, const sc_mechanism *mechanism)
         if (looked == 0)
             job->size = now.st_size;
     }
-    job->copied = job->written = job->size;
+    sc_moved(job, job->size);
     job->report->mechanism = (int32_t)(mechanism - sc_mechanisms);
     return 0;
 }
@@ -116,7 +94,7 @@ static int prepare(sc_job *job, const sc_mechanism *mechanism)
     if (job->in_place && job->flags & SC_REFLINK_ALWAYS)
         result = sc_try_clone(job);
     if (result == 0 && wants_empty(job, mechanism))
-        result = empty(job);
+        result = sc_empty(job);
     if (!(mechanism->traits & SC_WHOLE_FILE))
         job->holes = has_holes(job);
     return result;

@@ -13,8 +13,8 @@
 #include "files.h"
 #include "paths.h"
 
-#define ROUNDS 4       /* looks at a dst that others create and remove meanwhile */
-#define TICK (50 + 16) /* milliseconds; GetTickCount64 counts in steps of 16 */
+#define ROUNDS 4               /* looks at a dst that others create and remove meanwhile */
+#define TICK (SC_TICK_MS + 16) /* milliseconds; GetTickCount64 counts in steps of 16 */
 
 #ifndef ERROR_DISK_QUOTA_EXCEEDED /* mingw-w64 10 */
 #define ERROR_DISK_QUOTA_EXCEEDED 1295

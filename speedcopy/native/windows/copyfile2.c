@@ -66,7 +66,7 @@ static volatile LONG copies_streams;
 
 #define LONGEST_DEAF (4UL << 20) /* bytes that any disk takes within a tick or two */
 
-int sc_load(const sc_char *library)
+int sc_load_copyfile2(const sc_char *library)
 {
     HMODULE module = LoadLibraryW(library);
     HMODULE system = GetModuleHandleW(L"ntdll.dll");

@@ -71,7 +71,7 @@ typedef struct {
  * Takes CopyFile2 from this library, which is kernel32.dll but for tests. To be called once,
  * before any other function. 0 if there is none.
  */
-int sc_load(const sc_char *library);
+int sc_load_copyfile2(const sc_char *library);
 
 /*
  * Does a copy of src end soon, or when `progress` says so? Wine's CopyFile2 never calls it, and

@@ -1,0 +1,72 @@
+"""What the native layer returned and reported, in Python's terms.
+
+The one place that knows its codes. It can be imported without the native layer, where nothing
+calls it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn, Optional
+
+from speedcopy import _errors, _loader
+
+if TYPE_CHECKING:
+    from speedcopy._native import Report
+    from speedcopy._types import Path
+
+#: The mechanism of a copy that the standard library has made.
+FALLBACK = "shutil.copyfile"
+
+if _loader.native:
+    lib, MECHANISMS = _loader.native.lib, _loader.native.MECHANISMS
+    _PLACE = lib.SC_AT_BOTH
+    _CODE = lib.SC_AT_SRC - 1
+    _SPECIAL = {lib.SC_NAMED_PIPE: "named pipe", lib.SC_CHARACTER_DEVICE: "character device"}
+    _REASONS = {lib.SC_NO_DATA: "no data"}
+
+
+def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
+    """Raises the error of a failed copy.
+
+    ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
+    them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
+    becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError that
+    belongs to the errno. As in the standard library, an error of opening has the name of the file
+    that it is about, any other error both names.
+    """
+    code, place = -result & _CODE, -result & _PLACE
+    if code == lib.SC_SAME_FILE:
+        raise _errors.same_file(src, dst)
+    path = src if place == lib.SC_AT_SRC else dst
+    if code in _SPECIAL:
+        raise _errors.special_file(path, _SPECIAL[code])
+    if place == _PLACE:
+        cause = _errors.both(refusal, src, dst) if refusal else None
+        raise _errors.both(code, src, dst) from cause
+    _errors.raise_opening(_errors.one(code, path), dst)
+
+
+def left_to_python(result: int) -> Optional[int]:
+    """None, or why the native layer leaves the copy to the standard library: a code, or 0."""
+    return -result & ~lib.SC_LEAVE_IT if -result & lib.SC_LEAVE_IT else None
+
+
+def first_refusal(report: Report) -> int:
+    """The code of the first mechanism that has declined, 0 if none has."""
+    return next(filter(None, report.declined), 0)
+
+
+def mechanism(report: Report) -> str:
+    """The name of the mechanism that moved the last byte."""
+    return MECHANISMS[report.mechanism] if report.mechanism >= 0 else FALLBACK
+
+
+def offloaded(report: Report) -> Optional[bool]:
+    """Whether the bytes bypassed this machine, None if the system does not say."""
+    return None if report.offloaded < 0 else bool(report.offloaded)
+
+
+def declined(report: Report) -> dict[str, str]:
+    """The mechanisms that could not, and the names of their errnos."""
+    codes = zip(MECHANISMS, report.declined)
+    return {name: _REASONS.get(code) or _errors.name_of(code) for name, code in codes if code}
