@@ -1,9 +1,10 @@
-"""Builds the native layer: which headers and sources make it, platform by platform.
+"""Builds the native layer: the headers and sources of each platform.
 
 The headers in ``speedcopy/native`` are the only declarations. The C sources include them, and
-:func:`declarations` makes from the same text what cffi can parse.
+:func:`declarations` turns the same text into what cffi can parse.
 
-A new platform is one row of :data:`PLATFORMS` and one C file with its table.
+A new platform is one row of :data:`PLATFORMS`, its key in ``_loader.SUPPORTED``, and one C file
+with its table.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ NATIVE = Path("speedcopy", "native")
 class Platform(NamedTuple):
     """What the extension is made of on one platform.
 
-    ``char`` is the C type that a path is made of, ``headers`` are read by the compiler and by
-    cffi, ``sources`` are compiled with ``macros``, which say how new a system is looked for, and
-    with ``options`` of the compiler.
+    ``char`` is the C type of a character in a path. ``headers`` are read by the compiler and by
+    cffi. ``sources`` are compiled with ``macros``, which select the system's interfaces, and with
+    the compiler's ``options``.
     """
 
     char: str
@@ -41,10 +42,10 @@ def _files(folder: str, *names: str) -> tuple[str, ...]:
 _POSIX = _files("posix", "copy", "open", "table", "rounds", "ticks", "read_write")
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
-#: Without it a function of the host program replaces one of ours that has the same name.
+#: Otherwise a function of the host program could replace ours of the same name.
 _HIDDEN = ("-fvisibility=hidden",)
 
-#: By ``sys.platform`` without a version number.
+#: The key is ``sys.platform`` without a version number.
 PLATFORMS = {
     "linux": Platform(
         "char",
@@ -61,7 +62,7 @@ PLATFORMS = {
     ),
 }
 
-#: The environment variable that names another platform to compile for, as ``sys.platform`` does.
+#: The environment variable with the ``sys.platform`` to cross-compile for.
 TARGET = "SPEEDCOPY_TARGET"
 
 
@@ -71,13 +72,16 @@ def key_of(platform: str) -> str:
 
 
 def target() -> Optional[str]:
-    """The key of the platform that is built for, None if it has no native layer."""
+    """The key of the platform to compile for, or None if that has no native layer."""
     key = key_of(os.environ.get(TARGET) or sys.platform)
     return key if key in PLATFORMS else None
 
 
 def declarations(header: str) -> str:
-    """Makes cffi declarations of a C header: constants by name, callbacks as cffi's own."""
+    """Makes cffi declarations of a C header.
+
+    A constant becomes ``#define NAME ...``, a callback ``extern "Python+C"``.
+    """
     text = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
     text = re.sub(r"^#define (\w+) (?!extern).+$", r"@define \1 ...", text, flags=re.MULTILINE)
     text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)

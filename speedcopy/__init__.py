@@ -1,12 +1,12 @@
 """A drop-in for :func:`shutil.copyfile` that lets the system move the bytes."""
 
-from speedcopy import _loader, _switches  # noqa: F401 (first: its warning is about our caller)
+from speedcopy import _loader, _switches  # noqa: F401 (first: its warning names our caller)
 from speedcopy._copyfile import copyfile, transfer
 from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
 from speedcopy._report import Transfer
 from speedcopy.version import __version__
 
-#: Log one line a copy. May be set at any time; also an environment variable.
+#: Log one line per copy. May be set at any time; also an environment variable.
 SPEEDCOPY_DEBUG = _switches.from_environment("SPEEDCOPY_DEBUG")
 
 #: Leave every copy to the standard library. May be set at any time; also an environment variable.

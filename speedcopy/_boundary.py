@@ -1,4 +1,4 @@
-"""The one call into the native layer, and the one call back.
+"""The only call into the native layer, and the only call back.
 
 Importing this module raises ModuleNotFoundError for ``speedcopy._native`` where the platform
 has no native layer.
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 NULL = ffi.NULL
 
-#: Bound once: a look-up less per copy.
+#: Saves a look-up per copy.
 sc_copy = lib.sc_copy
 _STOPPED = -(lib.SC_STOPPED | lib.SC_AT_BOTH)
 
 
 def load_copyfile2(library: str) -> None:
-    """Takes CopyFile2 from a library of Windows. Raises ImportError if it has none."""
+    """Looks CopyFile2 up in a library. Raises ImportError if the library has no CopyFile2."""
     if not lib.sc_load_copyfile2(library):
-        msg = f"speedcopy needs CopyFile2, and {library} has none: Windows has it from 8 on"
+        msg = f"speedcopy needs CopyFile2 (Windows 8 or later), and {library} does not have it"
         raise ImportError(msg)
 
 
@@ -38,10 +38,10 @@ if sys.platform == "win32":
     encode = os.fsdecode
     NUL = "\0"
 else:
-    #: Turns a path into what sc_copy takes.
+    #: Converts a path to the type that sc_copy takes.
     encode = os.fsencode
 
-    #: What no path may hold.
+    #: The character that no path may contain.
     NUL = b"\0"
 
 #: Names of the mechanisms, fastest first.
@@ -53,7 +53,7 @@ MECHANISMS = tuple(
 
 
 class _Caller:
-    """Who waits for one copy: the callback, and what stopped the copy."""
+    """The caller of one copy: the callback, and the exception that stopped the copy."""
 
     __slots__ = ("progress", "raised")
 
@@ -62,14 +62,14 @@ class _Caller:
         self.raised: Optional[BaseException] = None
 
 
-#: Its arguments are what a signal handler raised in sc_tick where sc_tick does not catch it: the
-#: type, the exception and its traceback. C code puts them there, which no second signal interrupts.
+#: A signal handler may raise in sc_tick outside of the ``try``. cffi then calls ``onerror``, which
+#: stores type, exception and traceback in ``args``. No second signal interrupts that C code.
 _escaped: BaseException = BaseException()
 
 
 @ffi.def_extern(error=1, onerror=_escaped.__init__)  # type: ignore[misc]
 def sc_tick(caller: CData, copied: int, total: int) -> int:
-    """Calls ``progress``; that Python code runs at all lets pending signal handlers run."""
+    """Calls ``progress``. Pending signal handlers run here too, as they do in any Python code."""
     waiting: _Caller = ffi.from_handle(caller)
     try:
         if waiting.progress is not None and total >= 0:
@@ -81,7 +81,7 @@ def sc_tick(caller: CData, copied: int, total: int) -> int:
 
 
 def _stopped(waiting: _Caller, handle: CData) -> Optional[BaseException]:
-    """What stopped the copy, if anything."""
+    """Returns the exception that stopped the copy, if any."""
     if _escaped.args:
         _kind, error, traceback = _escaped.args
         if traceback.tb_frame.f_locals.get("caller", handle) == handle:
@@ -93,7 +93,7 @@ def _stopped(waiting: _Caller, handle: CData) -> Optional[BaseException]:
 
 
 def _add_context(error: BaseException, first: BaseException) -> None:
-    """Has ``error`` say that it came while ``first`` was on its way."""
+    """Makes ``first`` the context of ``error``, as it was raised earlier."""
     while error is not first:
         if error.__context__ is None:
             error.__context__ = first
@@ -101,7 +101,7 @@ def _add_context(error: BaseException, first: BaseException) -> None:
 
 
 def new_report() -> Report:
-    """A report for :func:`copy` to fill in."""
+    """Makes a report that :func:`copy` fills in."""
     report: Report = ffi.new("sc_report *")
     return report
 
@@ -113,9 +113,9 @@ def copy(
     progress: Optional[Progress],
     report: Optional[Report],
 ) -> int:
-    """Makes one copy; returns what ``sc_copy`` returned.
+    """Makes one copy and returns the result of ``sc_copy``.
 
-    Raises what ``progress`` or a signal handler raised and so stopped it.
+    If ``progress`` or a signal handler has raised, that exception is raised here.
     """
     waiting = _Caller(progress)
     handle = ffi.new_handle(waiting)
@@ -123,12 +123,12 @@ def copy(
         result = sc_copy(src, dst, flags, handle, report or NULL)
         if result == _STOPPED:
             first = _stopped(waiting, handle)
-            raise KeyboardInterrupt if first is None else first  # noqa: TRY301 (see below)
+            raise KeyboardInterrupt if first is None else first  # noqa: TRY301 (caught below)
     except BaseException as error:
         first = _stopped(waiting, handle)
         if first is not None:
-            _add_context(error, first)  # a second signal, while C cleaned up or here
+            _add_context(error, first)  # a second signal, during the clean-up in C or here
         raise
     finally:
-        waiting.raised = None  # its traceback leads back here: a cycle
+        waiting.raised = None  # its traceback refers to this frame: a cycle
     return result

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 _native = _loader.native
 _KEEP_HOLES = _switches.from_environment("SPEEDCOPY_SPARSE", default=True)
 
-# The flags of open() that the standard library's audit events have.
+# The flags in the "open" audit events of the standard library.
 _READING = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"))
 _WRITING = _READING | os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class Options:
-    """What the caller of one copy wants, from the public signature to the flags of ``sc_copy``.
+    """The options of one copy, from the public signature to the flags of ``sc_copy``.
 
-    ``flags`` is 0 without a native layer. ``clones_only`` and ``writes_all`` are what the other
-    ways of copying have to know: a clone or an error; every byte written, nothing shared.
+    ``flags`` is 0 without a native layer. The other ways of copying use two more: with
+    ``clones_only`` the copy is a clone or fails; with ``writes_all`` every byte is written and no
+    extent shared.
     """
 
     __slots__ = ("clones_only", "flags", "follow_symlinks", "progress", "writes_all")
@@ -40,7 +41,7 @@ class Options:
         reflink: Reflink = "auto",
         sparse: bool = True,
     ) -> None:
-        """Raises ValueError or TypeError for what :func:`transfer` does not take."""
+        """Raises ValueError or TypeError for arguments that :func:`transfer` does not accept."""
         if reflink not in ("auto", "always", "never"):
             msg = f"reflink must be 'auto', 'always' or 'never', not {reflink!r}"
             raise ValueError(msg)
@@ -64,7 +65,7 @@ class Options:
             self.flags |= lib.SC_TELL_END if progress is not None else 0
 
 
-#: Of a call without keywords: made once, as it costs as much as the rest of such a call.
+#: For calls without keywords. Made once: an Options costs as much as the rest of such a call.
 _DEFAULT = Options()
 
 
@@ -77,22 +78,22 @@ def copyfile(
 ) -> PathT:
     """Copies the data of ``src`` to ``dst`` as :func:`shutil.copyfile` does, and returns ``dst``.
 
-    ``progress(copied, total)`` is called with bytes: at most every 50 ms, never for a copy that
-    ends sooner, and once at the end with ``copied == total``. One that takes long is called less
-    often. To cancel, raise in it. Whatever it or a signal handler raises (KeyboardInterrupt) stops
-    the copy and comes out of here.
+    ``progress(copied, total)`` is called with numbers of bytes: during the copy at most every
+    50 ms, and once at the end with ``copied == total``. If ``progress`` is slow, it is called less
+    often. An exception in ``progress`` or in a signal handler (KeyboardInterrupt) stops the copy
+    and is raised here; so ``progress`` can cancel a copy.
 
-    When the copy fails or is stopped, a ``dst`` that it created is gone, and one that existed is
-    cut to what had been copied. A copy that is left to the standard library calls ``progress``
-    at the end only, and leaves what the standard library leaves.
+    If the copy fails or is stopped, a ``dst`` that it created is removed, and an existing ``dst``
+    is truncated to the bytes that had been copied. If the copy is left to the standard library,
+    ``progress`` is called at the end only, and ``dst`` stays as the standard library leaves it.
 
-    Audit hooks hear ``shutil.copyfile`` and an ``open`` for each file before anything is done,
-    and whatever they raise refuses the copy.
+    Audit hooks receive ``shutil.copyfile``, and an ``open`` for each file before it is opened. If
+    a hook raises, nothing is copied.
 
-    Raises what :func:`shutil.copyfile` of the running Python raises: ``shutil.SameFileError``,
+    Raises what :func:`shutil.copyfile` of the running Python raises: ``shutil.SameFileError``;
     ``shutil.SpecialFileError`` for a named pipe, and for a character device as ``src`` other
-    than the null device, OSError and its subclasses with the names as given, ValueError for a
-    name with a NUL in it.
+    than the null device; OSError and its subclasses with the names as given; ValueError for a
+    name that contains a NUL.
     """
     if speedcopy.SPEEDCOPY_DEBUG:
         transfer(src, dst, follow_symlinks=follow_symlinks, progress=progress)
@@ -114,18 +115,19 @@ def transfer(
     sparse: bool = True,
     progress: Optional[Progress] = None,
 ) -> speedcopy.Transfer:
-    """Copies as :func:`copyfile` does and says how.
+    """Copies as :func:`copyfile` does, and returns how the copy was made.
 
-    ``reflink="always"`` shares the extents of ``src`` or raises OSError(EOPNOTSUPP) with both
-    names, where no clone is possible, and leaves no file. ``"never"`` uses no mechanism that may
-    share extents, not even by the choice of the file system or the server. Windows does not say
-    whether it cloned: there "always" always raises, and "never" reads and writes. ``sparse=False``
-    leaves no holes in ``dst``: every byte is written, so nothing is cloned, and nothing is left to
-    a server that might. SPEEDCOPY_SPARSE=0 in the environment makes that the default of all copies
-    but those with ``reflink="always"``.
+    ``reflink="always"`` shares the extents of ``src``. If no clone is possible, it raises
+    OSError(EOPNOTSUPP) with both names and creates no file. ``"never"`` uses no mechanism with
+    which the file system or the server may share extents. Windows does not report clones: there
+    "always" always raises, and "never" reads and writes.
 
-    Raises ValueError for another ``reflink``, and for "always" with ``sparse=False``, as a clone
-    has the holes of ``src``; and what :func:`copyfile` raises.
+    ``sparse=False`` leaves no holes in ``dst``: every byte is written. So nothing is cloned, and
+    no server copies, as it might clone. SPEEDCOPY_SPARSE=0 in the environment has the
+    same effect on all copies, except with ``reflink="always"``.
+
+    Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink``, and for
+    "always" with ``sparse=False``, because a clone has the holes of ``src``.
     """
     options = Options(
         follow_symlinks=follow_symlinks, progress=progress, reflink=reflink, sparse=sparse
@@ -155,7 +157,7 @@ def _transfer(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
             )
     if options.clones_only and (options.follow_symlinks or not _fallback.is_link(src)):
         refusal = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src))
-        refusal.filename2 = os.fspath(dst)  # as an argument it would bring a winerror None along
+        refusal.filename2 = os.fspath(dst)  # as an argument it would need a winerror
         raise refusal
     mechanism, copied = _fallback.copy(src, dst, options)
     declined = {"native": _loader.why_not} if _loader.why_not else {}
@@ -163,21 +165,21 @@ def _transfer(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
 
 
 def _copy_natively(src: Path, dst: Path, options: Options, report: Optional[Report]) -> bool:
-    """Returns False, with nothing done, for what only the standard library can do or refuse."""
+    """Returns False, without any effect, if the standard library has to make the copy or refuse."""
     if _native is None or speedcopy.SPEEDCOPY_DISABLE or _stand_ins.are_there():
         return False
     try:
         src_name, dst_name = os.fspath(src), os.fspath(dst)
         src_path, dst_path = _native.encode(src_name), _native.encode(dst_name)
-    except Exception:  # noqa: BLE001 (whatever a caller's __fspath__ raises: shutil asks again)
+    except Exception:  # noqa: BLE001 (from a caller's __fspath__: shutil calls it again)
         return False
     if _native.NUL in src_path or _native.NUL in dst_path:
         return False
     if not options.follow_symlinks and os.path.islink(src_path):
         return False
     sys.audit("shutil.copyfile", src, dst)
-    # The standard library reports the open of dst only when src is open. A hook that refuses dst
-    # does so here all the same: afterwards it would be too late.
+    # The standard library raises the event for dst only once src is open. Here a hook must be able
+    # to refuse dst before the native call, which opens both.
     sys.audit("open", src_name, "r", _READING)
     sys.audit("open", dst_name, "w", _WRITING)
     result = _native.copy(src_path, dst_path, options.flags, options.progress, report)

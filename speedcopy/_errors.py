@@ -1,4 +1,4 @@
-"""The exceptions that ``shutil.copyfile`` raises, made without it and without the native layer."""
+"""Makes the exceptions that ``shutil.copyfile`` raises."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
 
     Name = Union[str, bytes, int]
 
-#: Where two names share a number, the one that the kernel's manual pages use.
+#: If a number has two names, the name in the kernel's manual pages.
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
 
 
 def same_file(src: Path, dst: Path) -> SameFileError:
-    """For two names of one file."""
+    """The error for two names of the same file."""
     return SameFileError(f"{src!r} and {dst!r} are the same file")
 
 
 def special_file(path: Path, kind: str) -> SpecialFileError:
-    """For what is no file to copy: "named pipe" or "character device"."""
+    """The error for a path that is a ``kind``: "named pipe" or "character device"."""
     shown = path.path if isinstance(path, os.DirEntry) else path
     return SpecialFileError(f"`{shown!s}` is a {kind}")
 
 
 def one(code: int, path: Path) -> OSError:
-    """The OSError of an errno that concerns one of the files."""
+    """The OSError for an errno about one of the files."""
     return _error(code, _name(path))
 
 
 def raise_opening(error: OSError, dst: Path) -> NoReturn:
-    """Raises an error of opening one of the files, or another one that the library has for it."""
-    # a missing directory with a slash behind it: python/cpython#87385
+    """Raises the error of opening a file, or what the standard library raises in its place."""
+    # a missing directory whose name ends with a slash: python/cpython#87385
     if (
         isinstance(error, IsADirectoryError)
         and error.filename == _name(dst)
@@ -47,23 +47,23 @@ def raise_opening(error: OSError, dst: Path) -> NoReturn:
 
 
 def both(code: int, src: Path, dst: Path) -> OSError:
-    """The OSError of an errno that concerns both files."""
+    """The OSError for an errno about both files."""
     return _error(code, _name(src), _name(dst))
 
 
 def _name(path: Path) -> Name:
-    """As the standard library puts it into an error; a caller may hand in a descriptor."""
+    """The path as the standard library puts it into an error; it may also be a descriptor."""
     return path if isinstance(path, int) else os.fspath(path)
 
 
 def with_code(error: OSError, code: int, src: Path, dst: Path) -> OSError:
-    """An error of the standard library's, with the Win32 code if that means the same.
+    """An error of the standard library, with the Win32 code if both have the same errno.
 
-    "The process cannot access the file because it is being used by another process" is more
-    than "Permission denied". An error without a name gets both.
+    The text of the code says more: "The process cannot access the file because it is being used
+    by another process", not "Permission denied". An error without a name gets both names.
     """
     if error.errno is None:
-        return error  # no system call's: a signal handler's TimeoutError, say
+        return error  # not from a system call: a signal handler's TimeoutError, for example
     if error.filename is None:
         error.filename, error.filename2 = _name(src), _name(dst)
     if not code:
@@ -75,14 +75,14 @@ def with_code(error: OSError, code: int, src: Path, dst: Path) -> OSError:
 if sys.platform == "win32":
 
     def _error(code: int, name: Name, other: Optional[Name] = None) -> OSError:
-        """Of a Win32 code: Python knows the errno and the class."""
+        """The OSError for a Win32 code; Python finds its errno and class."""
         from speedcopy._native import ffi  # noqa: PLC0415 (only the native layer has such codes)
 
         text = ffi.getwinerror(code)[1]
         return OSError(0, text.replace("0x%X", f"0x{code:X}"), name, code, other)
 
     def name_of(code: int) -> str:
-        """How a report spells the Win32 code, or the HRESULT that is none."""
+        """The name of a Win32 code, or of an HRESULT without such a code, in a report."""
         return f"WinError {code}" if code > 0 else f"HRESULT 0x{code & 0xFFFFFFFF:08X}"
 
 else:
@@ -91,5 +91,5 @@ else:
         return OSError(code, os.strerror(code), name, None, other)
 
     def name_of(code: int) -> str:
-        """How a report spells the errno with which a mechanism declined."""
+        """The name of an errno in a report."""
         return _NAMES.get(code, str(code))

@@ -1,4 +1,4 @@
-"""Copies that the native layer has no part in."""
+"""Copies without the native layer."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ stdlib_copyfile = _stand_ins.standard_copyfile()
 
 
 def copy(src: Path, dst: Path, options: Options) -> tuple[str, int]:
-    """Copies by the standard library; returns what has copied, and bytes: 0 for a symbolic link.
+    """Copies by the standard library. Returns mechanism and bytes: 0 bytes for a symbolic link.
 
-    Where every byte must be written, Python reads and writes, as the standard library of Python
-    3.14 may have the file system clone; unless a test has put something of its own under the
-    standard library.
+    If every byte must be written, :mod:`speedcopy._plain` copies instead, because the standard
+    library of Python 3.14 may clone. But it does not if a test has replaced what
+    ``shutil.copyfile`` calls.
     """
     if (
         options.writes_all
@@ -38,11 +38,11 @@ def copy(src: Path, dst: Path, options: Options) -> tuple[str, int]:
     return _results.FALLBACK, copied
 
 
-# The standard library takes open descriptors too, as either file, and these two accept them.
+# The standard library also accepts open descriptors as src or dst. So do these two functions.
 
 
 def is_link(path: Path) -> bool:
-    """Whether this is the name of a symbolic link."""
+    """Whether ``path`` is the name of a symbolic link."""
     try:
         return os.path.islink(path)
     except TypeError:

@@ -1,7 +1,7 @@
 """Loads the native layer, or finds out why there is none.
 
-``native`` is :mod:`speedcopy._boundary`, or None. ``why_not`` is the reason in the words of
-``Transfer.declined``: empty if there is a native layer, or none for this platform.
+``native`` is :mod:`speedcopy._boundary`, or None. ``why_not`` is the reason, as in
+``Transfer.declined``. It is empty if the native layer is loaded, or if this platform has none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib
 import sys
 import warnings
 
-#: How ``sys.platform`` begins on the systems that have a native layer: the keys of build_ffi.py.
+#: ``sys.platform`` starts with these where there is a native layer: the keys of build_ffi.py.
 SUPPORTED = ("linux", "win32")
 
 native = None
@@ -18,11 +18,11 @@ why_not = ""
 
 
 def is_main() -> bool:
-    """Whether this is the first interpreter of the process, and not a subinterpreter.
+    """Whether this is the main interpreter of the process, not a subinterpreter.
 
-    cffi cannot be imported in an isolated one. In one of the older kind, C calls back into
-    whatever interpreter the thread was in first, and cffi prints that nobody is there. A trial call
-    back shows only where this one thread leads to.
+    cffi cannot be imported in an isolated subinterpreter. In one of the older kind, C calls back
+    into the interpreter in which the thread ran first, and cffi prints that it has no such
+    function. A trial callback would not help: it tests the current thread only.
     """
     for name in ("_interpreters", "_xxsubinterpreters"):
         try:
@@ -34,10 +34,10 @@ def is_main() -> bool:
 
 
 def without_native() -> str:
-    """Warns that the native layer is missing, and returns how a report says so.
+    """Warns that the native layer is missing, and returns the reason for a report.
 
-    The warning comes with the import and not with the first copy: where warnings are errors, no
-    copy may fail for it. On a platform without a native layer there is nothing to warn of.
+    The warning is given at import, not at the first copy: no copy may fail because warnings are
+    errors. There is no warning on a platform without a native layer.
     """
     if not sys.platform.startswith(SUPPORTED):
         return ""
@@ -55,7 +55,7 @@ else:
     try:
         from speedcopy import _boundary
     except ModuleNotFoundError as missing:
-        # An extension that is there and cannot be loaded is an error.
+        # If the extension exists and cannot be loaded, that is an error.
         if missing.name != "speedcopy._native":
             raise
         why_not = without_native()

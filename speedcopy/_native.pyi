@@ -6,7 +6,7 @@ from typing import Any, NewType, Protocol
 CData = NewType("CData", object)
 
 class Report(Protocol):
-    """What happened, an ``sc_report *``."""
+    """An ``sc_report *``: how the copy was made."""
 
     copied: int
     mechanism: int

@@ -1,4 +1,4 @@
-"""Putting copyfile in the place of shutil.copyfile, and taking it back."""
+"""Replaces shutil.copyfile by copyfile, and puts it back."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _lock = threading.RLock()
 
-#: What we have put in, latest last, and what each of these has replaced. Each is a function of its
-#: own: so we know which one is on top again when somebody who came in between has gone.
+#: Our functions that were put in, latest last, and what each of them replaced. Every one is another
+#: object, so that we recognise ours when a patch that lay over it has been removed.
 _layers: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 #: How many patched_copyfile() blocks are open, and whether the first of them patched.
@@ -45,19 +45,20 @@ def _install(function: Callable[..., Any]) -> None:
 def patch_copyfile() -> None:
     """Makes ``shutil.copyfile`` our :func:`copyfile`, and with it copy, copy2, copytree and move.
 
-    Does nothing if it is already. ``shutil._orig_copyfile`` is the standard library's. What was
-    there before, that or somebody else's, comes back with :func:`unpatch_copyfile`. Over
-    somebody's patch of our patch, a twin of our function is put in.
+    Does nothing if ``shutil.copyfile`` is ours already. :func:`unpatch_copyfile` puts the function
+    back that was there before, the standard library's or another. If somebody has patched over our
+    patch, another copy of our function is put over theirs. ``shutil._orig_copyfile`` is the
+    standard library's function.
 
-    On Windows, ``shutil.copy2`` of Python 3.12 and later calls CopyFile2 itself where it can, and
-    so do copytree and move, which use it: the patch does not change those.
+    On Windows, ``shutil.copy2`` of Python 3.12 and later calls CopyFile2 itself if it can. So do
+    copytree and move, which call copy2. The patch does not change those copies.
     """
     with _lock:
         below = shutil.copyfile
         if _is_ours(below):
             return
         if below is stdlib_copyfile:
-            _layers.clear()  # somebody has taken all of ours out
+            _layers.clear()  # somebody has removed all of our patches
         layer = _twin() if copyfile in _layers else copyfile
         _layers[layer] = below
         _install(layer)
@@ -66,9 +67,9 @@ def patch_copyfile() -> None:
 def unpatch_copyfile() -> None:
     """Puts back what :func:`patch_copyfile` replaced.
 
-    Does nothing if ``shutil.copyfile`` is not ours: nothing was patched, or somebody has
-    patched over us, and taking our patch out would lose theirs. What somebody had put over ours
-    and has taken away again does not come back; in doubt the standard library's does.
+    Does nothing if ``shutil.copyfile`` is not ours: nothing was patched, or somebody has patched
+    over our patch, and their patch would be lost. A patch that somebody put over ours and removed
+    again is not restored. In doubt, the standard library's function is.
     """
     with _lock:
         if not _is_ours(shutil.copyfile):
@@ -84,10 +85,10 @@ def unpatch_copyfile() -> None:
 
 @contextmanager
 def patched_copyfile() -> Iterator[None]:
-    """Patches for the length of a ``with`` block.
+    """Patches ``shutil.copyfile`` during a ``with`` block.
 
-    Blocks may nest, and overlap in several threads: the last one to end takes the patch back,
-    unless it was there before the first one.
+    Blocks may be nested, and may overlap in several threads. The last block to end removes the
+    patch, unless ``shutil.copyfile`` was patched before the first block.
     """
     global _blocks, _patched_by_block  # noqa: PLW0603
     with _lock:

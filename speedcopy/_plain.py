@@ -1,4 +1,4 @@
-"""Reading and writing, as the standard library does after its audit event, and nothing faster."""
+"""Copies by read and write, as the standard library does, and by no faster mechanism."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TICK = 0.05
 
 
 class _Tick:
-    """Calls ``progress`` when it is time, and knows what it raised."""
+    """Calls ``progress`` when it is due, and keeps the exception that it raised."""
 
     def __init__(self, progress: Optional[Progress]) -> None:
         self.raised: Optional[BaseException] = None
@@ -42,7 +42,7 @@ class _Tick:
 
 
 class _Opener:
-    """Opens dst as ``open(dst, "wb")`` does, and knows whether that has created it."""
+    """Opens dst as ``open(dst, "wb")`` does, and records whether dst was created."""
 
     def __init__(self) -> None:
         self._created: Optional[os.stat_result] = None
@@ -51,35 +51,35 @@ class _Opener:
         try:
             fd = os.open(path, flags | os.O_EXCL, 0o666)
         except OSError as error:
-            if error.filename != path:  # a signal handler has raised it
+            if error.filename != path:  # from a signal handler
                 raise
-            # A file, a link, a device or a pipe that exists is opened as it is.
+            # An existing file, link, device or pipe is opened without O_EXCL.
             return os.open(path, flags, 0o666)
         try:
             self._created = os.fstat(fd)
         except OSError:
-            pass  # what cannot be looked at is not removed either
+            pass  # undo() will not remove a file that cannot be compared
         except BaseException:
             os.close(fd)
             raise
         return fd
 
     def undo(self, dst: Path) -> None:
-        """Removes dst if it is still the file that was created; in doubt it stays."""
+        """Removes dst if it is known to be the file that was created."""
         created = self._created
         if created is None or not (created.st_ino and stat.S_ISREG(created.st_mode)):
             return
         with contextlib.suppress(OSError):
-            # lstat: on Windows a dangling link's target is created, and dst is still the link.
+            # lstat: on Windows, opening a dangling link creates its target, and dst is the link.
             if os.path.samestat(os.lstat(dst), created):
                 os.unlink(dst)
 
 
 def copy(src: Path, dst: Path, progress: Optional[Progress], code: int) -> int:
-    """Copies by reading and writing; returns the bytes copied.
+    """Copies by read and write. Returns the bytes copied.
 
-    ``code`` is the Win32 code with which the native layer has left it, or 0. Raises what
-    :func:`shutil.copyfile` raises, with the code where it means the same.
+    ``code`` is the Win32 code for which the native layer left the copy to Python, or 0. Raises
+    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno.
     """
     _guard(src, dst)
     tick = _Tick(progress)
@@ -105,7 +105,7 @@ def _stat(path: Path) -> Optional[os.stat_result]:
 
 
 def _guard(src: Path, dst: Path) -> None:
-    """Refuses what shutil refuses."""
+    """Raises for the files that shutil refuses."""
     src_st, dst_st = _stat(src), _stat(dst)
     if src_st and dst_st and os.path.samestat(src_st, dst_st):
         raise _errors.same_file(src, dst)
@@ -115,19 +115,19 @@ def _guard(src: Path, dst: Path) -> None:
 
 
 def _size_of(descriptor: int) -> int:
-    """Bytes, 0 if that is not known: the standard library copies all the same."""
+    """The size in bytes, or 0 if unknown: the standard library copies nevertheless."""
     try:
         return os.fstat(descriptor).st_size
     except OSError as error:
-        if error.errno is None:  # a signal handler has raised it
+        if error.errno is None:  # from a signal handler
             raise
         return 0
 
 
 def _fill(buffer: memoryview, reader: FileIO) -> int:
-    """Reads; returns the bytes, 0 at the end."""
+    """Reads into ``buffer``. Returns the number of bytes, 0 at the end."""
     got = reader.readinto(buffer)
-    if got is None:  # and not at the end, which would be 0
+    if got is None:  # no data yet; the end would be 0
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     return got
 

@@ -1,4 +1,4 @@
-"""What happened to a copy, and saying so."""
+"""The report of a copy, and its line in the log."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _logger = logging.getLogger("speedcopy")
 
 @dataclass(frozen=True)
 class Transfer:
-    """What happened: how a copy was made, and why it was not made faster.
+    """How a copy was made, and why it was not made faster.
 
-    ``mechanism`` is what moved the last byte: a row of the platform's table ("FICLONE",
+    ``mechanism`` moved the last byte. It is a row of the platform's table ("FICLONE",
     "CIFS_IOC_COPYCHUNK_FILE", "copy_file_range", "sendfile", "read/write"; "CopyFile2"), or
-    "shutil.copyfile" where the standard library did it all. ``copied`` is in bytes,
-    ``seconds`` is wall time. ``declined`` has the mechanisms that were asked before and could
-    not, in the order tried, each with the name of its errno (on Windows "WinError" and its
-    number), or "no data" if the call succeeded and moved nothing. Where none could be asked, it
-    has "native": "not built", as the extension is missing, or "subinterpreter". ``offloaded`` is
-    whether a server or a storage device moved the bytes without this machine, None where the
-    system does not say: all but Windows.
+    "shutil.copyfile" if the standard library made the copy. ``copied`` is in bytes, ``seconds``
+    is wall time. ``declined`` has the mechanisms that were tried before and declined, in that
+    order, each with the name of its errno (on Windows "WinError" and a number), or with "no data"
+    if the call succeeded and moved nothing. If no mechanism could be tried, ``declined`` has the
+    key "native" with "not built" (the extension is missing) or "subinterpreter". ``offloaded``
+    says whether a server or a storage device moved the bytes without this machine. It is None if
+    the system does not report that; only Windows does.
     """
 
     mechanism: str
@@ -48,8 +48,8 @@ class Transfer:
 def log(src: Path, dst: Path, outcome: object) -> None:
     """Logs one line about a copy for SPEEDCOPY_DEBUG.
 
-    Goes to the logger ``speedcopy`` whatever its level, as somebody has asked for it; and to
-    stderr when nobody has configured logging.
+    The line goes to the logger ``speedcopy`` whatever its level, because the switch asks for it.
+    If logging is not configured, the line goes to stderr.
     """
     where = "(speedcopy)", 0
     record = _logger.makeRecord(

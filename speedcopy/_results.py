@@ -1,7 +1,7 @@
-"""What the native layer returned and reported, in Python's terms.
+"""Translates the results and reports of the native layer into Python's terms.
 
-The one place that knows its codes. It can be imported without the native layer, where nothing
-calls it.
+All error codes but SC_STOPPED (``_boundary``) are decoded here. Without the native layer this
+module can be imported, but nothing calls its functions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from speedcopy._native import Report
     from speedcopy._types import Path
 
-#: The mechanism of a copy that the standard library has made.
+#: The mechanism if the standard library made the copy.
 FALLBACK = "shutil.copyfile"
 
 if _loader.native:
@@ -28,11 +28,11 @@ if _loader.native:
 def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
     """Raises the error of a failed copy.
 
-    ``result`` is what ``sc_copy`` returned, not 0; ``src`` and ``dst`` are as the caller wrote
-    them; ``refusal`` is the code with which the only mechanism that was wanted has declined. It
-    becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError that
-    belongs to the errno. As in the standard library, an error of opening has the name of the file
-    that it is about, any other error both names.
+    ``result`` is what ``sc_copy`` returned, not 0. ``src`` and ``dst`` are the caller's own
+    arguments. ``refusal`` is the code with which the only mechanism allowed has declined, or 0;
+    its error becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError
+    for the errno. As in the standard library, an error of opening a file has the name of that
+    file, and any other error has both names.
     """
     code, place = -result & _CODE, -result & _PLACE
     if code == lib.SC_SAME_FILE:
@@ -47,12 +47,12 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
 
 
 def left_to_python(result: int) -> Optional[int]:
-    """None, or why the native layer leaves the copy to the standard library: a code, or 0."""
+    """The code for which the native layer left the copy to Python, 0 without a code, or None."""
     return -result & ~lib.SC_LEAVE_IT if -result & lib.SC_LEAVE_IT else None
 
 
 def first_refusal(report: Report) -> int:
-    """The code of the first mechanism that has declined, 0 if none has."""
+    """The code of the first mechanism that declined, or 0 if none did."""
     return next(filter(None, report.declined), 0)
 
 
@@ -62,11 +62,11 @@ def mechanism(report: Report) -> str:
 
 
 def offloaded(report: Report) -> Optional[bool]:
-    """Whether the bytes bypassed this machine, None if the system does not say."""
+    """Whether the bytes bypassed this machine, or None if the system does not report it."""
     return None if report.offloaded < 0 else bool(report.offloaded)
 
 
 def declined(report: Report) -> dict[str, str]:
-    """The mechanisms that could not, and the names of their errnos."""
+    """The mechanisms that declined, and the names of their errnos."""
     codes = zip(MECHANISMS, report.declined)
     return {name: _REASONS.get(code) or _errors.name_of(code) for name, code in codes if code}

@@ -1,7 +1,7 @@
-"""Has somebody put something of their own under ``shutil.copyfile``?
+"""Detects stand-ins for the functions that ``shutil.copyfile`` calls.
 
-Tests do: a fake file system (pyfakefs), ``mock_open()``, a ``sendfile`` that fails. They want to
-see it used, and the native layer would copy real files past it.
+Tests use stand-ins: a fake file system (pyfakefs), ``mock_open()``, a ``sendfile`` that fails.
+They expect them to be called, but the native layer would bypass them and copy real files.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import shutil
 from types import FunctionType
 from typing import Any, Callable
 
-# The dictionaries themselves: a fake file system puts other modules in the place of these names.
+# The dictionaries, because a fake file system replaces the modules under these names.
 _builtins, _os, _shutil = vars(builtins), vars(os), vars(shutil)
 
-_open = io.open  # not by the name that a test replaces, perhaps around the import of speedcopy
+_open = io.open  # builtins.open may be a stand-in while speedcopy is imported
 _sendfile = _os.get("sendfile")
 _copy_file_range = _os.get("copy_file_range")
 _readinto = _shutil.get("_copyfileobj_readinto")
 
 
 def are_there() -> bool:
-    """Whether ``shutil.copyfile`` would call something that was not there at first."""
+    """Whether ``shutil.copyfile`` would call a function that has been replaced."""
     return (
         _builtins["open"] is not _open
         or "open" in _shutil
@@ -35,10 +35,10 @@ def are_there() -> bool:
 
 
 def standard_copyfile() -> Callable[..., Any]:
-    """The standard library's ``copyfile``, also while somebody's is in its place.
+    """Returns the standard library's ``copyfile``, even if ``shutil.copyfile`` is replaced.
 
-    A mock, say, around the first import of speedcopy: kept as the way to fall back on, it would
-    copy nothing for ever.
+    If a mock that is there during the first import of speedcopy became the fallback, later copies
+    would copy nothing.
     """
     found = shutil.copyfile
     spec = importlib.util.find_spec("shutil")
@@ -46,7 +46,7 @@ def standard_copyfile() -> Callable[..., Any]:
         return found
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    # The new module's exceptions are not those that callers catch.
+    # With the globals of shutil: callers do not catch the exceptions of the fresh module.
     function = FunctionType(fresh.copyfile.__code__, _shutil, "copyfile")
     function.__kwdefaults__ = fresh.copyfile.__kwdefaults__
     return function

@@ -1,4 +1,4 @@
-"""What callers hand in."""
+"""The types of the arguments."""
 
 import os  # noqa: TC003 (the union below is evaluated)
 from typing import Callable, Literal, TypeVar, Union
@@ -6,7 +6,7 @@ from typing import Callable, Literal, TypeVar, Union
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 PathT = TypeVar("PathT", bound=Path)
 
-#: Called with bytes copied and bytes in all.
+#: Called with the bytes copied and the bytes in total.
 Progress = Callable[[int, int], object]
 
 Reflink = Literal["auto", "always", "never"]

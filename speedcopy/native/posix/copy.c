@@ -5,13 +5,13 @@
 
 #include "posix.h"
 
-/* For what is cleaned up: signal handlers have time, but a server must not hold it up for ever. */
+/* For the clean-up: repeats after EINTR, but not for ever, so that no server can hang it. */
 #define INSIST(result, call)                                                                       \
     for (int tries = SC_MOST_TRIES; ((result) = (call)) < 0 && errno == EINTR && tries > 0; tries--)
 
 /*
- * Behind a hole, dst has not its size yet. And src may have been truncated since: what looked
- * like a hole at its end is none, and dst must not be longer than the truth.
+ * If src ends with a hole, dst does not have its size yet. src may also have been truncated
+ * meanwhile: what looked like a hole is then past its end, and dst must not include that.
  */
 static int finish(sc_job *job)
 {
@@ -23,7 +23,7 @@ static int finish(sc_job *job)
         if (looked == 0 && now.st_size < job->copied)
             job->copied = now.st_size > job->written ? now.st_size : job->written;
         result = sc_truncate(job, job->copied);
-        /* seccomp may refuse that; the last byte of a hole can be written, too */
+        /* seccomp may refuse ftruncate; writing the last byte of the hole has the same outcome */
         if (result < 0 && job->copied > job->written &&
             pwrite(job->dst_fd, "", 1, job->copied - 1) == 1)
             result = 0;
@@ -34,8 +34,8 @@ static int finish(sc_job *job)
 }
 
 /*
- * An existing dst is not longer than what is known to be right. Where close has failed, the file
- * is opened once more, and touched only if it still is that file.
+ * Truncates an existing dst to what is known to be correct. If close has failed, dst is opened
+ * again by name, and left alone if that name is now another file's.
  */
 static void cut_existing(sc_job *job)
 {
@@ -61,9 +61,10 @@ static int is_still_there(const sc_job *job)
 }
 
 /*
- * Removes what this copy has created, if its name still leads to it; in doubt it removes nothing.
- * It is closed first: an SMB server keeps the name of an open file, and the next create of it fails
- * with ENOENT. That may take long on FUSE, so the name is looked at again.
+ * Removes a dst that this copy created, or truncates an existing dst. A created dst is removed only
+ * if its name still leads to it. It is closed first, because an SMB server keeps the name of an
+ * open file, and the next create of that name fails with ENOENT. Closing may take long on FUSE, so
+ * the name is looked up again afterwards.
  */
 static void undo(sc_job *job)
 {
@@ -85,7 +86,7 @@ static void undo(sc_job *job)
     job->copied = job->written;
 }
 
-/* May the way in which dst was opened be the reason why nothing was copied? */
+/* Was nothing copied, perhaps only because dst was not opened as the standard library opens it? */
 static int may_start_again(const sc_job *job, int code)
 {
     return !job->plain && job->written == 0 && job->size > 0 && !job->cancelled && !job->lost &&
@@ -93,8 +94,8 @@ static int may_start_again(const sc_job *job, int code)
 }
 
 /*
- * The standard library's way is tried before the error `first` is believed: the same file, opened
- * with O_TRUNC. Its name may be another file's by now. 0 or -errno.
+ * Before the error `first` is returned, the standard library's way is tried: dst is opened again
+ * with O_TRUNC, by its descriptor, as the name may be another file's by now. 0 or -errno.
  */
 static int start_plainly(sc_job *job, int first)
 {

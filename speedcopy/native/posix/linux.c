@@ -1,9 +1,9 @@
 /*
- * The mechanisms of Linux, fastest first. One function each, one system call each.
+ * The mechanisms of Linux, fastest first. Each is one function with one call that copies.
  *
- * What a refusal means is the same everywhere (table.c): another row is asked. The lists of
- * errnos below say which kernel, file system or server answers what; tests/errnos.py drives
- * each of them through this file.
+ * table.c decides what an errno means; here every errno is only returned. The lists of errnos
+ * below say which kernel, file system or server returns what. tests/faults/test_errnos.py makes
+ * the calls fail with each of them.
  */
 #include "linux.h"
 
@@ -17,17 +17,18 @@
 
 #include "posix.h"
 
-/* One request that nothing can interrupt must not last longer than a user waits for Ctrl-C. */
+/* Bytes of one request. Nothing interrupts a request, and a user does not wait long for Ctrl-C. */
 static const int64_t LONGEST_REQUEST = 64 * SC_MIB;
 
-/* The row that the others ask about. */
+/* is_sound() looks up whether this row has declined. */
 enum { COPYCHUNK_ROW = 1 };
 
 /*
- * Is src on an SMB share? Only the CIFS client answers this ioctl, at once and without a request,
- * since 3.13; fstatfs is a request. Disks have a device number with a major, shares do not. Of what
- * has none, the last device that refused is remembered, as a FUSE server may see the ioctl. A
- * number that is in use again for a share makes copies in this thread slower, not wrong.
+ * Is src on an SMB share? Only the CIFS client supports this ioctl, since 3.13, and it sends no
+ * request for it; fstatfs sends one. The major device number of a share is 0, that of a disk is
+ * not. The last other device with major 0 is remembered, because the ioctl may be a request to a
+ * FUSE server. If its number is later reused for a share, copies in this thread are slower, not
+ * wrong.
  */
 static int src_is_on_smb(const sc_job *job)
 {
@@ -49,8 +50,8 @@ int sc_may_copy_in_place(const sc_job *job)
 }
 
 /*
- * CIFS clients before 6.1 copy on the server what the server has, without the pages of src
- * that this machine has not written back yet. Costs nothing when there are none.
+ * Writes src back. CIFS clients before 6.1 do not do so before a server-side copy, which then lacks
+ * the dirty pages of this machine. Without dirty pages this costs nothing.
  */
 static int flush_src(const sc_job *job)
 {
@@ -59,14 +60,14 @@ static int flush_src(const sc_job *job)
 }
 
 /*
- * Shares the extents of src. ioctl_ficlone(2); every refusal is one:
- * EOPNOTSUPP ENOTTY ENOSYS  the file system cannot; a share does not announce it
+ * Shares the extents of src. ioctl_ficlone(2):
+ * EOPNOTSUPP ENOTTY ENOSYS  the file system has no clones; a share does not announce that
  * EXDEV                     another file system; another mount before 5.18; another share
- * EINVAL                    not block-aligned; btrfs: one of them is chattr +C; ZFS: dirty
+ * EINVAL                    not block-aligned; btrfs: src or dst is chattr +C; ZFS: dirty data
  * EBADF ETXTBSY             an O_APPEND dst; a swap file
  * EPERM EACCES              an immutable file, seccomp, a security module
- * ENOSPC                    XFS: no room for more references, there may be for data
- * EIO ENOENT                what the CIFS client makes of a server's answer
+ * ENOSPC                    XFS: no room for more references, perhaps room for data
+ * EIO ENOENT                CIFS: the client's errno for a status of the server
  */
 static int64_t ficlone(sc_job *job, int64_t length)
 {
@@ -79,16 +80,16 @@ static int is_one_request(const sc_job *job)
 }
 
 /*
- * Has the SMB server copy the whole file (FSCTL_SRV_COPYCHUNK_WRITE). Unlike copy_file_range
- * it never copies through the client, so its success says something. Takes its length from
- * src. src must be known to be on CIFS: clients before 4.5 did not check.
+ * The SMB server copies the whole file (FSCTL_SRV_COPYCHUNK_WRITE). Unlike copy_file_range, this
+ * ioctl never copies through the client, so success means a server-side copy. The client takes the
+ * length from src. src must be known to be on CIFS, because clients before 4.5 did not check.
  * EOPNOTSUPP        SMB 1; a server without it (NetApp: no resume key); an empty src
  * EXDEV ENOENT      another server; another share of a Samba server
  * EINVAL            4 GiB and more before 6.4
  * EIO               src shorter on the server than here; RHEL 7 (golang/go#42334)
  * EACCES EPERM      a byte-range lock; libuv/libuv#3354
  * EBUSY EAGAIN      sharing violation; the server is short of resources
- * EBADF ENODATA     a handle is gone; src was cut meanwhile
+ * EBADF ENODATA     a handle is gone; src was truncated meanwhile
  * ENOTTY            dst is not on SMB
  */
 static int64_t copychunk(sc_job *job, int64_t length)
@@ -100,8 +101,8 @@ static int64_t copychunk(sc_job *job, int64_t length)
 }
 
 /*
- * Before 5.3 copy_file_range could succeed with an empty or zero-filled result
- * (golang/go#42400). Asked once, when the library is loaded.
+ * Before 5.3, copy_file_range could succeed and leave an empty or zero-filled dst
+ * (golang/go#42400). The release is read once, when the library is loaded.
  */
 static int kernel_is_sound;
 
@@ -113,26 +114,26 @@ __attribute__((constructor)) static void look_at_kernel(void)
         kernel_is_sound = release[0] > 5 || (release[0] == 5 && release[1] >= 3);
 }
 
-/* Where copychunk has declined it would copy through the client without saying so. */
+/* After copychunk has declined, copy_file_range would copy through the client and not say so. */
 static int is_sound(const sc_job *job)
 {
     return kernel_is_sound && !job->report->declined[COPYCHUNK_ROW];
 }
 
 /*
- * The file system's own copy: in the page cache, by reflink, by the NFS 4.2 or SMB server.
+ * The file system copies: in the page cache, by reflink, or by the NFS 4.2 or SMB server.
  * copy_file_range(2):
  * ENOSYS                 before 4.5; seccomp; a FUSE server
- * EXDEV                  another file system, unless both have the same method for it
+ * EXDEV                  another file system, unless both have the same copy function
  * EINVAL                 ZFS (moby/moby#41866), eCryptfs, vboxsf; overlapping, not regular
  * EOPNOTSUPP             NFS before 4.2 on RHEL 7 (golang/go#40731)
- * EIO                    CIFS (golang/go#42334); elsewhere read and write will say it again
+ * EIO                    CIFS (golang/go#42334); a real EIO comes from read or write, too
  * EPERM EACCES           Docker's seccomp (golang/go#40893), immutable; NFS, Ceph before 4.20
  * EBADF ETXTBSY          an O_APPEND dst, rclone's FUSE; a swap file
- * EOVERFLOW EFBIG        past what the file system holds; spurious EFBIG on 6.17
+ * EOVERFLOW EFBIG        beyond the largest file; spurious EFBIG on 6.17
  * ENOENT ENOTTY          CIFS: another share of a Samba server
  * ENODATA EBUSY EAGAIN   CIFS, as for copychunk
- * ENOMEM ESTALE          read and write will say it again if it is so
+ * ENOMEM ESTALE          if it is real, read or write return it, too
  * nothing copied         procfs, sysfs before 5.19; overlayfs on Fedora 32
  */
 static int64_t copy_range(sc_job *job, int64_t length)
@@ -145,9 +146,9 @@ static int64_t copy_range(sc_job *job, int64_t length)
 }
 
 /*
- * Within the kernel, from page cache to page cache. sendfile(2):
+ * The kernel copies from page cache to page cache. sendfile(2):
  * EINVAL ENOSYS     src cannot be mapped (some of procfs, FUSE with direct_io); seccomp
- * EOVERFLOW         past what the file system holds
+ * EOVERFLOW         beyond the largest file
  * nothing copied    files of procfs
  */
 static int64_t send_file(sc_job *job, int64_t length)

@@ -1,9 +1,9 @@
-/* reflink="always" on Linux: whether a clone would work, found out without harm to dst. */
+/* reflink="always" on Linux: finds out whether a clone would work, and keeps the data of dst. */
 #include "linux.h"
 
 #include "posix.h"
 
-/* The structures of linux/fs.h, which not every C library can be included beside. */
+/* The structures of linux/fs.h, a header that conflicts with those of some C libraries. */
 struct clone_range {
     int64_t src_fd;
     uint64_t src_offset;
@@ -18,13 +18,13 @@ struct dedupe_range {
     int64_t dst_fd;
     uint64_t dst_offset;
     uint64_t deduped;
-    int32_t status; /* 0 the same data, 1 other data, or -errno */
+    int32_t status; /* 0: same data, 1: different data, or -errno */
     uint32_t reserved_too;
 };
 
 /*
- * Asks btrfs or XFS to share a block of dst with src if both hold the same data, which changes no
- * data. What is refused for other reasons than the data, no clone can do either.
+ * Asks btrfs or XFS to share the first block of src and dst if both have the same data there. That
+ * changes no data. If it fails for another reason than different data, a clone would fail, too.
  */
 static int may_share_block(const sc_job *job, int64_t block)
 {
@@ -38,9 +38,10 @@ static int may_share_block(const sc_job *job, int64_t block)
 }
 
 /*
- * Where that cannot be asked (NFS, SMB, less than a block), the first block of src is cloned to
- * behind the end of dst. On SMB a refusal may have made dst longer, as the client sets its size
- * before it asks the server; its end is put back. Elsewhere it is another program that has written.
+ * Without FIDEDUPERANGE (NFS, SMB, less than a block), the first block of src is cloned to an
+ * offset after the end of dst. On SMB a failed clone may have made dst longer, as the client sets
+ * the size before it asks the server: then dst is truncated to its old size. On other file systems
+ * a longer dst means that another program has written to it.
  */
 int sc_try_clone(sc_job *job)
 {

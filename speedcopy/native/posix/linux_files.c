@@ -1,4 +1,4 @@
-/* What only Linux knows of open files: on which file system they are, and flushing. */
+/* What is particular to Linux about open files: their file system, and writing back. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
@@ -15,7 +15,7 @@
 #define TMPFS_MAGIC 0x01021994
 #define XFS_MAGIC 0x58465342
 
-/* 0 where statfs fails: some shares answer EREMOTEIO (ynput/ayon-core#1714). */
+/* Returns 0 if fstatfs fails: some shares return EREMOTEIO (ynput/ayon-core#1714). */
 static uint32_t file_system(sc_job *job, int fd)
 {
     struct statfs fs;
@@ -40,8 +40,9 @@ static int is_local(uint32_t type)
 }
 
 /*
- * The close of a file on a share (CIFS, NFS, FUSE) waits until all of it is written. The type is
- * asked once a thread and device, as it is a request; a wrong one costs time and nothing else.
+ * On a share (CIFS, NFS, FUSE), close waits until all data is written back. The file system's type
+ * is remembered for the last device of each thread, as fstatfs is a request. A wrong type costs
+ * time and nothing else.
  */
 static int close_waits(sc_job *job)
 {
@@ -58,8 +59,9 @@ static int close_waits(sc_job *job)
 }
 
 /*
- * Nothing interrupts that wait, and a page cache takes a gigabyte at once. An error of waiting has
- * been reported with that, and close may not report it again.
+ * Nothing interrupts the wait of close, and the page cache may hold a gigabyte by then. So data is
+ * written back round by round. An error that a wait returns here is final, because the kernel
+ * reports it once: close may succeed afterwards.
  */
 int sc_write_back(sc_job *job)
 {
@@ -80,9 +82,9 @@ int sc_write_back(sc_job *job)
 }
 
 /*
- * The NFS client reports an error of writing in the background, which may have been another
- * program's and long ago, at every close of the file until somebody has heard of it. dst is emptied
- * or replaced now, so what it has lost does not matter any more.
+ * The NFS client keeps the error of an earlier write-back, perhaps of another program, and the next
+ * close of the file returns it. dst has just been truncated, so the data that was lost does not
+ * matter any more.
  */
 void sc_forget_errors(const sc_job *job)
 {
@@ -91,8 +93,9 @@ void sc_forget_errors(const sc_job *job)
 }
 
 /*
- * Elsewhere a look for holes is requests (SMB, NFS, FUSE), or has lied: OpenZFS took data for
- * a hole while it was still in memory (openzfs/zfs#15526). Under an overlay may be any of them.
+ * On other file systems, SEEK_HOLE sends requests (SMB, NFS, FUSE) or has been wrong: OpenZFS
+ * reported holes where data was still in memory (openzfs/zfs#15526). An overlay may have any file
+ * system below it.
  */
 int sc_holes_known(sc_job *job, int fd)
 {

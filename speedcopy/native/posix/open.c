@@ -1,15 +1,16 @@
 /*
- * Opening and guarding: which files a copy is about, and what may not be copied.
+ * Opens both files, and refuses what may not be copied.
  *
- * A dst that exists is opened as the standard library opens it, by O_TRUNC, and is written from
- * start to end. Only that is safe on every file system: FUSE servers report sizes that are stale
- * (libfuse/sshfs#302) and refuse every other way of writing over a file (rclone/rclone#2079,
- * awslabs/mountpoint-s3#487), an overlay copies a file up that is opened without O_TRUNC
- * (docker/docs#3709), and after a power cut ext4, XFS and btrfs never mix old and new content in
- * a file that was emptied first.
+ * An existing dst is opened with O_TRUNC, as in the standard library, and written from start to
+ * end. Only that is safe on every file system. FUSE servers report stale sizes
+ * (libfuse/sshfs#302) and refuse every other way to overwrite a file (rclone/rclone#2079,
+ * awslabs/mountpoint-s3#487). An overlay copies a whole file up if it is opened without O_TRUNC
+ * (docker/docs#3709). And after a power cut, ext4, XFS and btrfs never mix old and new content in
+ * a file that was truncated first.
  *
- * The exception is a dst beside src on one SMB mount. There O_TRUNC is 8 of 12 requests, the
- * server says how long the file is while it opens it, and one request may copy all.
+ * There are two exceptions. If src and dst are on one SMB mount, O_TRUNC costs 8 of 12 requests,
+ * the server's reply to the open has the true size, and one request may replace all of the content.
+ * And reflink="always" keeps the content until a clone has been shown to work.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -24,8 +25,8 @@
 #endif
 
 /*
- * Opens nothing more once a signal handler has raised. The last descriptor that a process may have
- * is for the files.
+ * Opens nothing after a signal handler has raised. If no descriptor is left, that of the current
+ * directory is given up for the file.
  */
 static int open_file(sc_job *job, const char *path, int flags)
 {
@@ -41,7 +42,7 @@ static int open_file(sc_job *job, const char *path, int flags)
     return fd;
 }
 
-/* Zeros if it fails, as on FUSE and NFS it may: the standard library copies all the same. */
+/* Zeros if fstat fails, as it may on FUSE and NFS: the standard library copies nevertheless. */
 static int look_at(sc_job *job, int fd, struct stat *st)
 {
     int result;
@@ -60,7 +61,7 @@ static int look_at_name(sc_job *job, const char *path, struct stat *st)
     return result;
 }
 
-/* shutil's look at the name of dst, before it opens it. */
+/* Checks the name of dst, as shutil does before it opens a file. */
 static int guard_dst(sc_job *job)
 {
     struct stat st;
@@ -71,7 +72,7 @@ static int guard_dst(sc_job *job)
     return S_ISFIFO(st.st_mode) ? sc_failure(SC_NAMED_PIPE, SC_AT_DST) : 0;
 }
 
-/* shutil looks at both names before it opens either, and so must the error that is raised. */
+/* shutil checks both names before it opens src: an error of dst's name may come first. */
 static int refuse_src(sc_job *job, int code)
 {
     int refused = guard_dst(job);
@@ -80,14 +81,14 @@ static int refuse_src(sc_job *job, int code)
     return sc_failure(code, SC_AT_SRC);
 }
 
-/* /dev/null ends at once; /dev/zero never, and a terminal when somebody says so. */
+/* /dev/null ends at once, /dev/zero never, and a terminal when its user ends the input. */
 static int may_never_end(const struct stat *st)
 {
     struct stat null;
     return S_ISCHR(st->st_mode) && !(stat("/dev/null", &null) == 0 && null.st_rdev == st->st_rdev);
 }
 
-/* By name first: to open a FIFO waits for its writer, and to open a device may do something. */
+/* Checks the name first: opening a FIFO waits for a writer, opening a device may have effects. */
 static int open_src(sc_job *job)
 {
     look_at_name(job, job->src, &job->src_st);
@@ -100,7 +101,7 @@ static int open_src(sc_job *job)
         return refuse_src(job, errno);
     struct stat named = job->src_st;
     if (look_at(job, job->src_fd, &job->src_st) < 0) {
-        job->src_st.st_dev = named.st_dev; /* it still must not be dst */
+        job->src_st.st_dev = named.st_dev; /* for the comparison with dst */
         job->src_st.st_ino = named.st_ino;
     }
     if (S_ISDIR(job->src_st.st_mode))
@@ -112,7 +113,7 @@ static int open_src(sc_job *job)
 
 static int open_plainly(sc_job *job)
 {
-    /* reflink="always" empties nothing before a clone has been shown to work */
+    /* reflink="always": dst keeps its content until a clone has been shown to work */
     int keeps = job->flags & SC_REFLINK_ALWAYS;
     job->plain = 1;
     job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT | (keeps ? 0 : O_TRUNC));
@@ -129,9 +130,9 @@ static int open_plainly(sc_job *job)
 }
 
 /*
- * O_CREAT, as the CIFS client looks a file up by name before it opens it, three requests if it
- * does not know it, but not with O_CREAT: then the server says in the same request what it has
- * opened. O_NOFOLLOW and O_NONBLOCK, as it may be a link or a FIFO, or lie under another mount.
+ * O_CREAT, because with it the CIFS client does not look the name up before the open (three
+ * requests if the name is not cached): the reply to the open has the attributes. O_NOFOLLOW and
+ * O_NONBLOCK, because dst may be a link or a FIFO, or may be on another mount.
  */
 static int open_in_place(sc_job *job)
 {
@@ -150,9 +151,10 @@ static int open_in_place(sc_job *job)
 }
 
 /*
- * Creating comes first: a look at a name that may be missing is 3 requests on a share. Whatever
- * refuses an exclusive create, the plain way of opening has the last word, and its error counts. So
- * it has where the file is not empty: a server that does not know O_EXCL has opened an old one.
+ * First tries to create dst: looking up a name that may be missing is 3 requests on a share. If an
+ * exclusive create fails, dst is opened as the standard library opens it, and the error of that
+ * open is returned. So it is if the new file is not empty: a server without O_EXCL has then opened
+ * an existing file.
  */
 static int open_dst(sc_job *job)
 {
@@ -181,7 +183,7 @@ int sc_open(sc_job *job)
     return result ? result : open_dst(job);
 }
 
-/* After Ctrl-C, too: what was written to has to have the right end. */
+/* Runs after Ctrl-C, too: dst must end where its correct data ends. */
 int sc_truncate(sc_job *job, int64_t size)
 {
     int result, tries = SC_MOST_TRIES;
@@ -190,7 +192,7 @@ int sc_truncate(sc_job *job, int64_t size)
     return result < 0 ? -errno : 0;
 }
 
-/* Takes a dst its content, old or what a refused clone has left. 0 or -errno. */
+/* Removes the content of dst, whether old or left by a declined clone. 0 or -errno. */
 int sc_empty(sc_job *job)
 {
     job->touched = 1;
@@ -203,7 +205,7 @@ int sc_empty(sc_job *job)
     return result;
 }
 
-/* Opens dst once more, as the standard library would have opened it. -1 if that is refused. */
+/* Opens dst once more with O_TRUNC, as the standard library does. 0, or -1 if that fails. */
 int sc_reopen_plainly(sc_job *job)
 {
     int again = lseek(job->src_fd, 0, SEEK_SET) < 0 ? -1 : sc_open_again(job->dst_fd);
@@ -217,8 +219,9 @@ int sc_reopen_plainly(sc_job *job)
 }
 
 /*
- * Linux has closed the descriptor when it returns EINTR: to repeat would close another file. It is
- * an error as any other, as nobody knows then whether all was written; shutil raises it, too.
+ * Not repeated after EINTR: Linux has closed the descriptor by then, and a second close could hit
+ * another file. EINTR is returned as an error, because it is not known whether all data was
+ * written. shutil raises it, too.
  */
 int sc_close(int *fd)
 {

@@ -1,10 +1,10 @@
-/* The mechanism that every POSIX platform's table ends with. */
+/* read and write: the last mechanism of every POSIX platform's table. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "posix.h"
 
-/* Not worth memory. */
+/* Bytes that are copied through the stack: a malloc would cost more. */
 #define FEW 4096
 
 static int64_t write_all(sc_job *job, const char *buffer, size_t length)
@@ -21,7 +21,7 @@ static int64_t write_all(sc_job *job, const char *buffer, size_t length)
         done += (size_t)written;
         job->touched = 1;
         if (done < length && sc_interrupted(job))
-            break; /* a write that a signal has cut short */
+            break; /* a signal has cut the write short, and its handler raised */
     }
     return (int64_t)done;
 }
@@ -32,7 +32,7 @@ static int64_t read_and_write(sc_job *job, char *buffer, size_t length)
     return got <= 0 ? (got < 0 ? -errno : 0) : write_all(job, buffer, (size_t)got);
 }
 
-/* Works for everything that can be read and written, and its errors are the real ones. */
+/* Works for all that can be read and written. Its errors are those of the copy. */
 int64_t sc_read_write(sc_job *job, int64_t length)
 {
     if (length <= FEW) {

@@ -1,18 +1,18 @@
-/* One mechanism in rounds: how long each is, and which holes are left out. */
+/* Runs one mechanism in rounds: how long each round is, and which holes are skipped. */
 #include <unistd.h>
 
 #include "posix.h"
 
 /*
- * A round ends within a tick or so on anything from a floppy to a RAM disk: it grows while
- * rounds are quick and shrinks when they are slow. 16 MiB is the most, because a page cache
- * takes gigabytes at once until it is full and then goes at the speed of the disk behind it.
+ * A round shall take about one tick, on a floppy as on a RAM disk. So rounds grow while they are
+ * quick and shrink when they are slow. They stop at 16 MiB, because a page cache takes gigabytes
+ * quickly and, once it is full, no more than the disk can write.
  */
 static const int64_t FIRST_ROUND = SC_MIB;
 static const int64_t SHORTEST_ROUND = SC_MIB / 16;
 static const int64_t LONGEST_ROUND = 16 * SC_MIB;
 
-/* A read that only has to find the end. */
+/* Bytes of a round that only has to find the end of src. */
 static const int64_t LOOK_FOR_MORE = 4096;
 
 static int seek_both(const sc_job *job, int64_t to)
@@ -21,7 +21,7 @@ static int seek_both(const sc_job *job, int64_t to)
                                                                                         : 0;
 }
 
-/* No look for holes any more. Both files stand where they stood, or the copy has failed. */
+/* Stops looking for holes. Both file positions go back to `copied`, or the copy fails. */
 static int64_t give_up_holes(sc_job *job, int64_t length)
 {
     int result = seek_both(job, job->copied);
@@ -31,8 +31,9 @@ static int64_t give_up_holes(sc_job *job, int64_t length)
 }
 
 /*
- * Where the next data is, the end of src if only a hole is left, or -1. ENXIO is no hole if src has
- * been truncated; and while it is written anew, its size may be the old one again a moment later.
+ * The offset of the next data, the end of src if only a hole is left, or -1. ENXIO means a hole
+ * only if src still has its size. That is checked between two calls, because a program that
+ * truncates src and writes it anew may have restored the size after the first one.
  */
 static off_t find_data(const sc_job *job)
 {
@@ -47,9 +48,10 @@ static off_t find_data(const sc_job *job)
 }
 
 /*
- * Moves both files over a hole. Returns how much of `length` is data, 0 if only a hole is
- * left, which the last cut of dst makes. Where dst's file system has no room so far up, the hole is
- * copied as zeros, until that fails as it does for the standard library.
+ * Moves both file positions over a hole. Returns how much of `length` is data, or 0 if only a hole
+ * is left, which copy.c makes by truncating dst at the end. If dst cannot have an offset that
+ * large, the hole is copied as zeros, until writing fails with the errno that the standard library
+ * gets.
  */
 static int64_t data_ahead(sc_job *job, int64_t length)
 {
@@ -71,7 +73,7 @@ static int64_t data_ahead(sc_job *job, int64_t length)
     return length < data_left ? length : data_left;
 }
 
-/* What moves less than it was asked to is asked for that much, and then for more again. */
+/* After a short copy the next round is as short. Rounds grow again from there. */
 static int64_t next_round(int64_t round, int64_t took, int64_t moved)
 {
     if (moved < round)
@@ -83,7 +85,7 @@ static int64_t next_round(int64_t round, int64_t took, int64_t moved)
     return round > LONGEST_ROUND ? LONGEST_ROUND : round < SHORTEST_ROUND ? SHORTEST_ROUND : round;
 }
 
-/* How much the next round is to move; 0 behind a hole at the end of src, or -errno. */
+/* Bytes for the next round, 0 if only a hole was left in src, or -errno. */
 static int64_t next_length(sc_job *job, int64_t round)
 {
     int64_t left = job->size - job->copied;

@@ -1,19 +1,20 @@
 /*
- * Running the table: the one loop and the one fallback rule.
+ * Running the table: the only loop over the rows and the only fallback rule.
  *
- * Rows are asked in order. A row that cannot is declined with its errno, and the next one
- * goes on from the byte where it stood; so whatever a fast path says, at any offset, the last
- * row has the last word, and it is the plain read and write that the standard library would
- * have done. Only two things are believed at once: a disk that was full half-way, as no other way
- * of writing would fit, and that something is lost which no other row brings back.
+ * Rows are tried in order. A row that fails is declined with its errno, and the next row
+ * continues at the byte that was reached. So an error of a fast mechanism, at any offset, is not
+ * yet an error of the copy: the last row decides, by read and write as in the standard library.
+ * Two errors end the copy at once. A disk that is full after some bytes were written is full for
+ * every row. And data that is lost (`lost` in posix.h) cannot be restored by another row.
  */
 #include <unistd.h>
 
 #include "posix.h"
 
 /*
- * What every SMB server copies in one request (MS-SMB2 3.3.3: the most that one chunk holds).
- * Killed in the middle of 32 MiB, in two requests of Samba 4.17, 5 of 12 copies had the old end.
+ * Bytes that every SMB server copies in one request: the largest chunk (MS-SMB2 3.3.3). A
+ * longer copy may take several requests. Of 12 copies of 32 MiB (two requests to Samba 4.17) that
+ * were killed half-way, 5 still ended with the old content of dst.
  */
 static const int64_t LONGEST_IN_PLACE = SC_MIB;
 
@@ -24,17 +25,17 @@ static int has_holes(sc_job *job)
            sc_holes_known(job, job->src_fd) && sc_holes_known(job, job->dst_fd);
 }
 
-/* Errnos that say that nothing was begun: nobody can, or src is not known there. */
+/* These errnos mean that dst is unchanged: no support for the call, or src is unknown there. */
 static int was_not_begun(int code)
 {
     return code == EOPNOTSUPP || code == ENOTTY || code == EXDEV || code == ENOENT;
 }
 
 /*
- * A refused call may have given dst a size: the CIFS client sets it before it asks the server for a
- * clone, and on ZFS nobody knows. Then dst is emptied again. It is not looked at if nothing was
- * begun: that is 3 requests on SMB, and FUSE servers, none of which clones, have sizes that are not
- * true and refuse to truncate.
+ * A declined call may have changed the size of dst: the CIFS client sets the size before it asks
+ * the server for a clone, and for ZFS it is not known. Then dst is truncated to 0 again. After an
+ * errno that means "unchanged", dst is not looked up: a look-up is 3 requests on SMB, and FUSE
+ * servers, none of which clones, report wrong sizes and refuse to truncate.
  */
 static int clean_up(sc_job *job, int refusal)
 {
@@ -50,8 +51,9 @@ static int clean_up(sc_job *job, int refusal)
 }
 
 /*
- * All in one call. Where src has changed its size meanwhile, nobody knows how much that was: dst
- * says it, unless something of its old content may be left. A look at dst is 3 requests on SMB.
+ * Copies the whole file in one call. If the size of src has changed meanwhile, the size of dst
+ * says how much was copied. If old content may be left in dst, the row is declined instead. dst is
+ * looked up only then, as a look-up is 3 requests on SMB.
  */
 static int at_once(sc_job *job, const sc_mechanism *mechanism)
 {
@@ -78,7 +80,7 @@ static int at_once(sc_job *job, const sc_mechanism *mechanism)
     return 0;
 }
 
-/* Does this row want an empty dst? Its old content stays only for one request that replaces it. */
+/* Has dst to be truncated before this row? Not if one request replaces all of the old content. */
 static int wants_empty(const sc_job *job, const sc_mechanism *mechanism)
 {
     return job->in_place &&
@@ -110,9 +112,10 @@ static int ask(sc_job *job, const sc_mechanism *mechanism)
 }
 
 /*
- * No clone in place: the CIFS client (6.12) believes the size that it knew, and with a file that
- * has become shorter on the server since, Samba on btrfs leaves an empty one and reports success.
- * And killed after the client has made a shorter dst longer, it would be a mixture.
+ * Is this row tried? No clone replaces the old content of dst without a truncation first. The
+ * CIFS client (6.12) uses the size of src that it has cached: if src has become shorter on the
+ * server, Samba on btrfs leaves an empty dst and reports success. And if the process is killed
+ * after the client has made a shorter dst longer, dst has old and new content.
  */
 static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
 {
@@ -130,7 +133,7 @@ static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
     return !mechanism->applies || mechanism->applies(job);
 }
 
-/* Is this errno one of the copy, and no refusal of the mechanism? */
+/* Does this errno end the copy, so that no other row is tried? */
 static int is_final(const sc_job *job, const sc_mechanism *mechanism, int code)
 {
     if (mechanism->traits & SC_ANY_FILE)
@@ -160,7 +163,7 @@ int sc_run_table(sc_job *job)
         if (result == 0) {
             if (job->report->mechanism < 0)
                 job->report->mechanism = (int32_t)(row - sc_mechanisms);
-            /* src may be longer than its size said: it has grown, or a FUSE server lied */
+            /* src may be longer than its st_size: it has grown, or a FUSE server was wrong */
             return row->traits & (SC_WHOLE_FILE | SC_ANY_FILE) ? 0 : sc_run_last(job);
         }
         job->report->declined[row - sc_mechanisms] = -result;

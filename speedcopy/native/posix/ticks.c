@@ -1,10 +1,10 @@
-/* The calls back into Python: signal handlers, the callback, and when either is due. */
+/* The calls back into Python: for signal handlers, for the callback, and when each is due. */
 #include <time.h>
 #include <unistd.h>
 
 #include "posix.h"
 
-/* Of the callback: a slow one is called at least so often. */
+/* The longest pause after a slow callback. */
 static const int64_t LONGEST_PAUSE = 1000 * SC_MILLISECOND;
 
 int64_t sc_now(void)
@@ -14,7 +14,7 @@ int64_t sc_now(void)
     return (int64_t)now.tv_sec * 1000 * SC_MILLISECOND + now.tv_nsec;
 }
 
-/* Whatever stops a copy does so once. A callback that forks leaves the copy to the parent. */
+/* Calls back no more once the copy has to stop. If a callback forks, the child's copy stops. */
 static int tick(sc_job *job, int64_t total)
 {
     pid_t parent = getpid();
@@ -44,10 +44,11 @@ int64_t sc_start_clock(sc_job *job)
 }
 
 /*
- * Calls the callback if it is time. A slow one, or Python's lock in the hands of busy threads, must
- * not take most of the copy's time: it is called the less often. A call that was cut short may have
- * met a signal (sendfile on FUSE then returns so, and not EINTR), and the next one may wait for
- * ever; so the handlers run at once. Returns when that has ended.
+ * Calls the callback if it is due. A call takes long if the callback is slow, or if busy threads
+ * hold Python's lock. The next call is then later, so that callbacks do not take most of the time.
+ * After a short copy, signal handlers run at once: a signal may be the reason (sendfile on FUSE
+ * then returns fewer bytes and not EINTR), and the next system call may wait for ever. Returns the
+ * time after the call.
  */
 int64_t sc_tick_in_time(sc_job *job, int64_t now, int is_short)
 {

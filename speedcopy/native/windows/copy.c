@@ -1,9 +1,9 @@
 /*
- * One copy on Windows: CopyFile2, and what makes it copy data only.
+ * One copy on Windows: CopyFile2, and what is needed so that dst gets data only.
  *
- * Wherever CopyFile2 is refused something, the standard library has the last word, as read and
- * write have on POSIX: it opens with less rights and shares more, reads devices, and its errors
- * are the ones that callers know. Only a full disk is believed at once.
+ * If CopyFile2 fails, the copy is left to Python's read and write, as to the last row on POSIX:
+ * these open files with less access and a wider share mode, read devices, and raise the errors
+ * that callers know. Only a full disk is an error at once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 #include "files.h"
 #include "paths.h"
 
-#define ROUNDS 4               /* looks at a dst that others create and remove meanwhile */
-#define TICK (SC_TICK_MS + 16) /* milliseconds; GetTickCount64 counts in steps of 16 */
+#define ROUNDS 4               /* tries, if other programs create and remove dst meanwhile */
+#define TICK (SC_TICK_MS + 16) /* milliseconds; GetTickCount64 has steps of 16 */
 
 #ifndef ERROR_DISK_QUOTA_EXCEEDED /* mingw-w64 10 */
 #define ERROR_DISK_QUOTA_EXCEEDED 1295
@@ -24,14 +24,14 @@
 typedef struct {
     const wchar_t *src;
     const wchar_t *dst;
-    HANDLE dst_handle;   /* of the file that CopyFile2 writes; before that, of the dst there was */
-    DWORD attributes;    /* what dst is to have */
+    HANDLE dst_handle;   /* of the file that CopyFile2 writes; before, of an existing dst */
+    DWORD attributes;    /* those that dst gets at the end */
     int64_t copied;      /* bytes */
-    int64_t total;       /* bytes, 0 until CopyFile2 has told */
-    ULONGLONG next_tick; /* of GetTickCount64 */
-    int is_new;          /* there was no dst: CopyFile2 may only create one */
-    int touched;         /* CopyFile2 has opened dst, and what it was is gone */
-    int cancelled;       /* sc_tick said stop */
+    int64_t total;       /* bytes, 0 until CopyFile2 reports it */
+    ULONGLONG next_tick; /* on the clock of GetTickCount64 */
+    int is_new;          /* dst did not exist: CopyFile2 may only create it */
+    int touched;         /* CopyFile2 has opened dst: the old content is gone */
+    int cancelled;       /* sc_tick returned "stop" */
     int tells_end;       /* SC_TELL_END */
     void *caller;
     sc_report *report;
@@ -47,7 +47,7 @@ static int failure(int code, int place)
     return -(code | place);
 }
 
-/* `code` is why: a Win32 code, 0 if Windows was not asked, or an HRESULT that is no Win32 code. */
+/* `code` is the reason: a Win32 code, an HRESULT that is none, or 0 without a call of Windows. */
 static int leave_it(const sc_job *job, DWORD code)
 {
     job->report->declined[0] = (int32_t)code;
@@ -55,8 +55,8 @@ static int leave_it(const sc_job *job, DWORD code)
 }
 
 /*
- * Looks at dst before CopyFile2 empties it: is it src under another name? Its handle is kept for
- * its attributes, which CopyFile2 replaces by those of src.
+ * Looks dst up before CopyFile2 truncates it: is it src under another name? The handle stays open
+ * to restore the attributes of dst, which CopyFile2 replaces by those of src.
  */
 static int look_at_dst(sc_job *job)
 {
@@ -80,7 +80,7 @@ static int look_at_dst(sc_job *job)
     return same ? failure(SC_SAME_FILE, SC_AT_BOTH) : 0;
 }
 
-/* CopyFile2 writes to `file`. That need not be the file that we have looked at. */
+/* CopyFile2 writes to `file`, which may not be the file that look_at_dst() has opened. */
 static void take_dst(sc_job *job, HANDLE file)
 {
     if (job->dst_handle != INVALID_HANDLE_VALUE && sc_is_same_file(job->dst_handle, file))
@@ -91,8 +91,8 @@ static void take_dst(sc_job *job, HANDLE file)
 }
 
 /*
- * CopyFile2 has copied to a file that it has not told us; Wine's never calls on_message. It has
- * given it the time of src: a file of that name with another time is somebody else's.
+ * CopyFile2 has reported no handle of dst; Wine's never calls on_message. CopyFile2 gives dst
+ * the time of src: a file of that name with another time is another program's.
  */
 static void find_dst(sc_job *job)
 {
@@ -108,15 +108,15 @@ static void find_dst(sc_job *job)
     sc_close_file(dst);
 }
 
-/* These messages have dst's handle: it is open, and what it was is gone. */
+/* These messages have the handle of dst: its old content is gone. */
 static int is_about_data(int32_t type)
 {
     return type == SC_STREAM_STARTED || type == SC_CHUNK_FINISHED;
 }
 
 /*
- * CopyFile2 may delete a dst that it has made. One that existed must stay, and so must one of
- * which we do not know.
+ * SC_CANCEL deletes dst, so it is returned only if this copy has created dst. SC_STOP keeps a dst
+ * that existed, or may have existed.
  */
 static int __stdcall on_message(const sc_copyfile2_message *message, void *context)
 {
@@ -139,8 +139,8 @@ static int __stdcall on_message(const sc_copyfile2_message *message, void *conte
 }
 
 /*
- * Copies, and looks again if somebody creates dst between our look and CopyFile2's open. Returns
- * CopyFile2's HRESULT in *copied.
+ * Copies, and starts again if another program creates dst between look_at_dst() and CopyFile2. The
+ * HRESULT of CopyFile2 is put into *copied.
  */
 static int copy(sc_job *job, HRESULT *copied)
 {
@@ -173,7 +173,7 @@ static int finish(sc_job *job, int wants_size)
     return job->cancelled ? failure(SC_STOPPED, SC_AT_BOTH) : 0;
 }
 
-/* Only a Win32 code has an errno; E_NOTIMPL or an NTSTATUS has not. */
+/* A Win32 code is taken out of its HRESULT. E_NOTIMPL or an NTSTATUS has no Win32 code. */
 static int refused(const sc_job *job, HRESULT result)
 {
     DWORD code = (DWORD)result;
@@ -187,10 +187,10 @@ static int refused(const sc_job *job, HRESULT result)
 }
 
 /*
- * CopyFile2 has given dst the attributes and the time of src; a read-only one could not be
- * copied to again, nor opened by the standard library if it was hidden. A server that lets us
- * write data and nothing else has refused CopyFile2 before, so a failure of that is not one of
- * the copy. An existing dst is cut to what was copied: its size is set before its data is there.
+ * Attributes and time of dst are set anew, because CopyFile2 has copied those of src: a read-only
+ * dst cannot be copied to again, and the standard library cannot write to a hidden one. Errors are
+ * ignored: on a server that refuses this, CopyFile2 has failed. An existing dst is truncated to the
+ * bytes copied, because CopyFile2 sets its size before it writes the data.
  */
 static int run(sc_job *job, int wants_size)
 {

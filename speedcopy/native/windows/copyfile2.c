@@ -1,14 +1,14 @@
 /*
- * CopyFile2 itself: found when the module is loaded, called with what makes it copy data.
+ * CopyFile2 itself: looked up when the module is loaded, and called so that it copies data only.
  *
- * CopyFileW is not needed: Windows has had CopyFile2 since 8, and Python needs 8.1 or 10.
+ * CopyFileW is not needed: CopyFile2 exists since Windows 8, and Python needs 8.1 or 10.
  */
 #include "copyfile2.h"
 
 #include <stddef.h>
 #include <windows.h>
 
-/* Without C11's _Static_assert, which MSVC has on request only. */
+/* Not C11's _Static_assert, because MSVC has it on request only. */
 #define SC_CHECK(name, is_true) typedef char sc_check_##name[(is_true) ? 1 : -1]
 #define SC_CHECK_PARAMETER(ours, theirs)                                                           \
     SC_CHECK(ours, offsetof(sc_copyfile2_parameters, ours) ==                                      \
@@ -56,15 +56,15 @@ SC_CHECK(kept, (SC_KEPT_ATTRIBUTES & ~(SC_PINNED | SC_UNPINNED)) ==
 
 static HRESULT(WINAPI *copy_file_2)(const wchar_t *, const wchar_t *, sc_copyfile2_parameters *);
 
-/* Wine's calls no progress routine. Wine is told by a function that only its ntdll.dll has. */
+/* Wine's CopyFile2 calls no progress routine. Only Wine's ntdll.dll has wine_get_version. */
 static int is_deaf;
 
-/* Windows before 10 2004 does not know SC_SKIP_ALTERNATE_STREAMS, and streams are not data. */
+/* Windows before 10 2004 does not know SC_SKIP_ALTERNATE_STREAMS, so it would copy streams too. */
 static volatile LONG copies_streams;
 
-#define NOWHERE L"\\\\?\\speedcopy" /* in no file system: found missing without any being asked */
+#define NOWHERE L"\\\\?\\speedcopy" /* in no file system: missing without a request */
 
-#define LONGEST_DEAF (4UL << 20) /* bytes that any disk takes within a tick or two */
+#define LONGEST_DEAF (4UL << 20) /* bytes that any disk writes within a tick or two */
 
 int sc_load_copyfile2(const sc_char *library)
 {
@@ -98,10 +98,10 @@ static HRESULT ask(const sc_char *src, const sc_char *dst, uint32_t flags,
 }
 
 /*
- * E_INVALIDARG may be about a flag or about a file, whose file system can say so at any time.
- * Without a file it is about the flag, and then it always will be.
+ * E_INVALIDARG may be about the flag or about a file, as a file system may return it, too. If
+ * a path that cannot exist has the same error, every copy will have it.
  *
- * Symbolic links are followed, as COPY_FILE_COPY_SYMLINK is not among the flags.
+ * Symbolic links are followed, because COPY_FILE_COPY_SYMLINK is not set.
  */
 int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, int is_new,
                      sc_copyfile2_progress *progress, void *context)

@@ -1,8 +1,8 @@
 /*
- * CopyFile2 as we call it, for windows.c and for Python.
+ * CopyFile2 as we call it, for copy.c and for Python.
  *
- * Under names of its own, because the SDKs that Pythons are built with know more or less of it.
- * copyfile2.c checks sizes, offsets and values against the SDK at hand.
+ * The names are our own, because some SDKs lack a part of the declarations. copyfile2.c compares
+ * sizes, offsets and values with those of the SDK that is used.
  */
 #ifndef SPEEDCOPY_COPYFILE2_H
 #define SPEEDCOPY_COPYFILE2_H
@@ -11,13 +11,13 @@
 
 enum sc_copyfile2_flag {
     SC_FAIL_IF_EXISTS = 0x1,
-    SC_ALLOW_DECRYPTED_DESTINATION = 0x8, /* an encrypted src may go where nothing is encrypted */
+    SC_ALLOW_DECRYPTED_DESTINATION = 0x8, /* dst of an encrypted src may be unencrypted */
     SC_SKIP_ALTERNATE_STREAMS = 0x8000    /* Windows 10 2004 and later */
 };
 
 enum sc_copyfile2_type {
     SC_CHUNK_FINISHED = 2,
-    SC_STREAM_STARTED = 3 /* dst is open, and what it was is gone */
+    SC_STREAM_STARTED = 3 /* dst is open, and its old content is gone */
 };
 
 enum sc_copyfile2_chunk_flag { SC_COPY_OFFLOAD = 1 };
@@ -25,13 +25,13 @@ enum sc_copyfile2_chunk_flag { SC_COPY_OFFLOAD = 1 };
 enum sc_copyfile2_action {
     SC_CONTINUE = 0,
     SC_CANCEL = 1, /* deletes dst */
-    SC_STOP = 2    /* leaves dst, which may have its full size already */
+    SC_STOP = 2    /* keeps dst, which may already have its full size */
 };
 
 /*
- * What a dst keeps of its own: READONLY, HIDDEN, SYSTEM, TEMPORARY, NOT_CONTENT_INDEXED, PINNED
- * and UNPINNED (whether a cloud's file stays on this disk: winnt.h of SDK 10.0.17134 and later).
- * The archive bit it gets with any new data.
+ * The attributes that an existing dst keeps: READONLY, HIDDEN, SYSTEM, TEMPORARY,
+ * NOT_CONTENT_INDEXED, PINNED and UNPINNED (whether a cloud file stays on the local disk: winnt.h
+ * of SDK 10.0.17134 and later). The archive bit is set by every copy.
  */
 enum sc_attributes {
     SC_PINNED = 0x80000,
@@ -39,7 +39,7 @@ enum sc_attributes {
     SC_KEPT_ATTRIBUTES = 0x1 | 0x2 | 0x4 | 0x100 | 0x2000 | SC_PINNED | SC_UNPINNED
 };
 
-/* COPYFILE2_MESSAGE; all after `dst` is what it is in an SC_CHUNK_FINISHED */
+/* COPYFILE2_MESSAGE; the members after `dst` are those of SC_CHUNK_FINISHED */
 typedef struct {
     int32_t type;
     uint32_t padding;
@@ -68,20 +68,20 @@ typedef struct {
 } sc_copyfile2_parameters;
 
 /*
- * Takes CopyFile2 from this library, which is kernel32.dll but for tests. To be called once,
- * before any other function. 0 if there is none.
+ * Looks CopyFile2 up in this library: kernel32.dll, or a test's own. Must be called before any
+ * other function. 0 if the library has no CopyFile2.
  */
 int sc_load_copyfile2(const sc_char *library);
 
 /*
- * Does a copy of src end soon, or when `progress` says so? Wine's CopyFile2 never calls it, and
- * nothing that takes long may be without Ctrl-C.
+ * Can `progress` stop a copy of src, or is src so small that it need not? Wine's CopyFile2 never
+ * calls `progress`, and Ctrl-C must stop every long copy.
  */
 int sc_can_be_stopped(const sc_char *src);
 
 /*
- * Copies the data of src; to a dst that exists only if not `is_new`. Returns CopyFile2's HRESULT,
- * E_INVALIDARG without calling it where it would copy more than data.
+ * Copies the data of src. With `is_new`, fails if dst exists. Returns the HRESULT of CopyFile2, or
+ * E_INVALIDARG without a call if CopyFile2 is known to copy more than data.
  */
 int32_t sc_copyfile2(const sc_char *src, const sc_char *dst, int is_new,
                      sc_copyfile2_progress *progress, void *context);

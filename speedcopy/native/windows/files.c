@@ -1,6 +1,7 @@
 /*
- * Files by handle. Between two calls a name can be given to another file, by a rename or by
- * SetCurrentDirectory. So a name is only ever opened, and what it led to is compared.
+ * Files by handle. Between two calls, a rename or SetCurrentDirectory can make a path lead to
+ * another file. So paths are only used to open a file, and the opened file is compared with the
+ * known one.
  */
 #include "files.h"
 
@@ -8,7 +9,7 @@
 
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
-/* Rights to attributes are no reading or writing: nobody's share mode is in the way. */
+/* Access to attributes does not conflict with the share mode of other handles. */
 HANDLE sc_open_file(const sc_char *path, DWORD access)
 {
     return CreateFileW(path, access, SHARE_ALL, NULL, OPEN_EXISTING, 0, NULL);
@@ -20,7 +21,7 @@ void sc_close_file(HANDLE file)
         CloseHandle(file);
 }
 
-/* The short number of a file is not unique on ReFS, the long one is not everywhere; 0 is none. */
+/* On ReFS, 64-bit file numbers are not unique; elsewhere, FileIdInfo may fail. 0 is no number. */
 int sc_is_same_file(HANDLE a, HANDLE b)
 {
     BY_HANDLE_FILE_INFORMATION a_info, b_info;
@@ -47,8 +48,8 @@ int sc_is_copy(HANDLE a, HANDLE b)
 }
 
 /*
- * ReOpenFile follows a renamed file, but some file systems cannot. Wine's opens the name that
- * the file had. While `file` is open, no other file gets its number.
+ * ReOpenFile finds a renamed file, but fails on some file systems, and Wine's opens the old name.
+ * While `file` is open, no other file gets its number.
  */
 HANDLE sc_open_again(HANDLE file, const sc_char *path, DWORD access)
 {
@@ -62,7 +63,7 @@ HANDLE sc_open_again(HANDLE file, const sc_char *path, DWORD access)
     return again;
 }
 
-/* Wine gives no right to change the attributes of a read-only file, and asks for none. */
+/* Wine refuses FILE_WRITE_ATTRIBUTES for a read-only file, but sets attributes without it. */
 HANDLE sc_open_for_attributes(HANDLE file, const sc_char *path)
 {
     HANDLE again = sc_open_again(file, path, FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES);
@@ -71,7 +72,7 @@ HANDLE sc_open_for_attributes(HANDLE file, const sc_char *path)
 
 void sc_set_attributes(HANDLE file, DWORD attributes)
 {
-    FILE_BASIC_INFO info = {0}; /* a time of 0 stays what it is */
+    FILE_BASIC_INFO info = {0}; /* 0: a time stays as it is */
     FILETIME now;
     GetSystemTimeAsFileTime(&now);
     info.LastWriteTime.LowPart = now.dwLowDateTime;

@@ -1,4 +1,4 @@
-/* Files by handle: which file one is, its attributes, removing it, cutting it. */
+/* Files by handle: comparing, setting attributes, removing, truncating. */
 #ifndef SPEEDCOPY_FILES_H
 #define SPEEDCOPY_FILES_H
 
@@ -6,34 +6,34 @@
 
 #include "speedcopy.h"
 
-/* INVALID_HANDLE_VALUE if it cannot be opened; GetLastError() tells why. */
+/* INVALID_HANDLE_VALUE if the file cannot be opened; GetLastError() has the reason. */
 HANDLE sc_open_file(const sc_char *path, DWORD access);
 
-/* Nothing for INVALID_HANDLE_VALUE. */
+/* Does nothing for INVALID_HANDLE_VALUE. */
 void sc_close_file(HANDLE file);
 
-/* 0 also where one of the two does not say which file it is. */
+/* Also 0 if a file's number is unknown. */
 int sc_is_same_file(HANDLE a, HANDLE b);
 
-/* Has b the size of a and the time of its last write? */
+/* Do both files have the same size and the same time of the last write? */
 int sc_is_copy(HANDLE a, HANDLE b);
 
 /*
- * Another handle on `file`, which is or was found under `path`. INVALID_HANDLE_VALUE if there is
- * none for that very file.
+ * Another handle of `file`, which has or had the name `path`. INVALID_HANDLE_VALUE if that very
+ * file cannot be opened.
  */
 HANDLE sc_open_again(HANDLE file, const sc_char *path, DWORD access);
 
-/* As sc_open_again, for sc_set_attributes. */
+/* As sc_open_again, with the access that sc_set_attributes needs. */
 HANDLE sc_open_for_attributes(HANDLE file, const sc_char *path);
 
-/* Sets the attributes, and the time of the last write to now. */
+/* Sets the attributes, and sets the time of the last write to now. */
 void sc_set_attributes(HANDLE file, DWORD attributes);
 
-/* Removes `file`, which has been found under `path`. */
+/* Removes `file`, which has or had the name `path`. */
 void sc_remove(HANDLE file, const sc_char *path);
 
-/* Cuts `file`, which has been found under `path`. */
+/* Truncates `file`, which has or had the name `path`, to `size` bytes. */
 void sc_truncate(HANDLE file, const sc_char *path, int64_t size);
 
 #endif

@@ -1,14 +1,14 @@
-/* Names of Windows: telling files from devices, and lifting the limit of 260 characters. */
+/* Paths on Windows: tells files from devices, and lifts the limit of 260 characters. */
 #include "paths.h"
 
 #include <stdlib.h>
 #include <wchar.h>
 #include <windows.h>
 
-/* MAX_PATH without the room that a directory must leave for a file "8.3" in it. */
+/* The limit for directories: MAX_PATH less 12 characters for a file name "8.3". */
 #define LONG_PATH 248
 
-/* \\?\UNC takes the place of the first backslash of \\server, \\?\ comes before a drive. */
+/* \\?\UNC replaces the first backslash of \\server; \\?\ is put before a drive. */
 #define UNC_PREFIX L"\\\\?\\UNC"
 #define DRIVE_PREFIX L"\\\\?\\"
 #define PREFIX_ROOM 8
@@ -24,7 +24,7 @@ static int is_prefixed(const wchar_t *full)
     return wcsncmp(full, DRIVE_PREFIX, wcslen(DRIVE_PREFIX)) == 0;
 }
 
-/* \\server\pipe\name is a named pipe, as \\.\pipe\name is; no share can have these names. */
+/* \\server\pipe\name is a named pipe, as \\.\pipe\name is. No share can have a reserved name. */
 static int is_share(const wchar_t *server)
 {
     static const wchar_t *const reserved[] = {L"pipe\\", L"mailslot\\", L"IPC$\\"};
@@ -36,8 +36,9 @@ static int is_share(const wchar_t *server)
 }
 
 /*
- * A drive or a share, and no stream behind the name (file:stream). Reserved names have become
- * \\.\NUL and the like; \\?\GLOBALROOT, \\?\pipe and \\?\Volume{...} can be anything.
+ * Is this a path on a drive or a share, without a stream (file:stream)? GetFullPathNameW has made
+ * \\.\NUL and the like of reserved names. \\?\GLOBALROOT, \\?\pipe and \\?\Volume{...} can be
+ * anything.
  */
 static int is_file(const wchar_t *full)
 {
@@ -52,7 +53,7 @@ static int is_file(const wchar_t *full)
            (full[0] == L'\\' && full[1] == L'\\' && full[2] != L'.' && is_share(full + 2));
 }
 
-/* `full` has PREFIX_ROOM before it. The last letter of UNC replaces a backslash of \\server. */
+/* Writes the prefix into the PREFIX_ROOM before `full`, and over the first \ of \\server. */
 static const wchar_t *prefixed(wchar_t *full)
 {
     const wchar_t *prefix = is_drive(full) ? DRIVE_PREFIX : UNC_PREFIX;
@@ -63,8 +64,8 @@ static const wchar_t *prefixed(wchar_t *full)
 }
 
 /*
- * Only a long name is rewritten: behind \\?\ Windows takes a name literally, with its slashes,
- * trailing dots and spaces. GetFullPathNameW has seen to these.
+ * Only a long path is rewritten, because after \\?\ Windows takes slashes, trailing dots and spaces
+ * literally. GetFullPathNameW has replaced or removed them.
  */
 const sc_char *sc_file_path(const sc_char *path, sc_char **memory)
 {
