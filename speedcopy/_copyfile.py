@@ -123,8 +123,8 @@ def transfer(
     "always" always raises, and "never" reads and writes.
 
     ``sparse=False`` leaves no holes in ``dst``: every byte is written. So nothing is cloned, and
-    no server copies, as it might clone. SPEEDCOPY_SPARSE=0 in the environment has the
-    same effect on all copies, except with ``reflink="always"``.
+    no server copies, as it might clone. SPEEDCOPY_SPARSE=0 in the environment has the same effect
+    on all copies, except with ``reflink="always"``.
 
     Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink``, and for
     "always" with ``sparse=False``, because a clone has the holes of ``src``.
@@ -157,7 +157,7 @@ def _transfer(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
             )
     if options.clones_only and (options.follow_symlinks or not _fallback.is_link(src)):
         refusal = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src))
-        refusal.filename2 = os.fspath(dst)  # as an argument it would need a winerror
+        refusal.filename2 = os.fspath(dst)  # as an argument, it follows a winerror
         raise refusal
     mechanism, copied = _fallback.copy(src, dst, options)
     declined = {"native": _loader.why_not} if _loader.why_not else {}

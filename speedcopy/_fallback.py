@@ -19,8 +19,8 @@ def copy(src: Path, dst: Path, options: Options) -> tuple[str, int]:
     """Copies by the standard library. Returns mechanism and bytes: 0 bytes for a symbolic link.
 
     If every byte must be written, :mod:`speedcopy._plain` copies instead, because the standard
-    library of Python 3.14 may clone. But it does not if a test has replaced what
-    ``shutil.copyfile`` calls.
+    library of Python 3.14 may clone. If a test has replaced what ``shutil.copyfile`` calls, the
+    standard library copies nevertheless.
     """
     if (
         options.writes_all

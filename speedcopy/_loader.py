@@ -22,7 +22,7 @@ def is_main() -> bool:
 
     cffi cannot be imported in an isolated subinterpreter. In one of the older kind, C calls back
     into the interpreter in which the thread ran first, and cffi prints that it has no such
-    function. A trial callback would not help: it tests the current thread only.
+    function. A test callback only shows where the calls of the current thread arrive.
     """
     for name in ("_interpreters", "_xxsubinterpreters"):
         try:

@@ -1,4 +1,4 @@
-"""Replaces shutil.copyfile by copyfile, and puts it back."""
+"""Replaces shutil.copyfile by copyfile, and restores it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _lock = threading.RLock()
 
-#: Our functions that were put in, latest last, and what each of them replaced. Every one is another
-#: object, so that we recognise ours when a patch that lay over it has been removed.
+#: Our functions that were put in, latest last, and what each of them replaced. Each is a separate
+#: object, so that we find it again when somebody has removed a patch over it.
 _layers: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 #: How many patched_copyfile() blocks are open, and whether the first of them patched.
@@ -69,7 +69,7 @@ def unpatch_copyfile() -> None:
 
     Does nothing if ``shutil.copyfile`` is not ours: nothing was patched, or somebody has patched
     over our patch, and their patch would be lost. A patch that somebody put over ours and removed
-    again is not restored. In doubt, the standard library's function is.
+    again is not restored. In doubt, the standard library's function is put back.
     """
     with _lock:
         if not _is_ours(shutil.copyfile):

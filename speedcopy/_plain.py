@@ -1,4 +1,7 @@
-"""Copies by read and write, as the standard library does, and by no faster mechanism."""
+"""Copies by read and write, as the standard library does.
+
+The caller has raised the audit event of ``shutil.copyfile`` before.
+"""
 
 from __future__ import annotations
 

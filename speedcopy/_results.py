@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from speedcopy._native import Report
     from speedcopy._types import Path
 
-#: The mechanism if the standard library made the copy.
+#: The mechanism if Python copied as the standard library does.
 FALLBACK = "shutil.copyfile"
 
 if _loader.native:
@@ -47,7 +47,7 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
 
 
 def left_to_python(result: int) -> Optional[int]:
-    """The code for which the native layer left the copy to Python, 0 without a code, or None."""
+    """Why the native layer left the copy to Python: a code, or 0. None if it did not."""
     return -result & ~lib.SC_LEAVE_IT if -result & lib.SC_LEAVE_IT else None
 
 

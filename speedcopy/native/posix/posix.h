@@ -37,7 +37,7 @@ typedef struct {
      * open.c: the two files. A mechanism that works in rounds advances both file positions. copy.c
      * looks dst up, or opens it, once more if a copy has failed.
      */
-    int dir; /* relative names start here, even if the program changes its directory meanwhile */
+    int dir; /* relative names start here, even if the process changes its directory meanwhile */
     int src_fd;
     int dst_fd;
     struct stat src_st; /* st_mode is 0 if fstat failed: then only the last row is tried */
@@ -68,7 +68,7 @@ typedef struct {
 
     /* the platform's sc_write_back: offsets in dst, in bytes */
     int64_t sent;    /* up to here, write-back has been started */
-    int64_t arrived; /* up to here, it has ended; -1 if close does not wait for it */
+    int64_t arrived; /* up to here, write-back has ended; -1 if close does not wait */
 
     /* read_write.c */
     char *buffer;

@@ -14,7 +14,7 @@ int64_t sc_now(void)
     return (int64_t)now.tv_sec * 1000 * SC_MILLISECOND + now.tv_nsec;
 }
 
-/* Calls back no more once the copy has to stop. If a callback forks, the child's copy stops. */
+/* Python is not called again once the copy stops. If a callback forks, the child stops copying. */
 static int tick(sc_job *job, int64_t total)
 {
     pid_t parent = getpid();
