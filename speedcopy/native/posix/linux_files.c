@@ -82,9 +82,9 @@ int sc_write_back(sc_job *job)
 }
 
 /*
- * The NFS client keeps the error of an earlier write-back, perhaps of another program, and the next
- * close of the file returns it. dst has just been truncated, so the data that was lost does not
- * matter any more.
+ * The NFS client keeps the error of an earlier write-back, perhaps of another program and long ago,
+ * and returns it at each close of the file until it has been reported. dst has just been truncated,
+ * so the data that was lost does not matter any more.
  */
 void sc_forget_errors(const sc_job *job)
 {
