@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # python -P has not
 
-from bench.cli import main
+from bench.benchmark import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -83,7 +83,8 @@ class Checkout:
     def __post_init__(self) -> None:
         """Copies the tool; a package that is built in no time lies beside it."""
         self.folder.mkdir()
-        shutil.copytree(TOOLS / "dev", self.folder / "tools" / "dev")
+        for package in ("common", "dev"):
+            shutil.copytree(TOOLS / package, self.folder / "tools" / package)
         shutil.copy(TOOLS / "dev.py", self.folder / "tools")
         (self.folder / "backend.py").write_text(BACKEND)
         (self.folder / "pyproject.toml").write_text(PROJECT)

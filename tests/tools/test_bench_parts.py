@@ -12,12 +12,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from bench import measure, needs, report
+from bench import needs, report, rows, turns
 from bench.copiers import Copier, ours, standard_library
 from bench.environment import Environment, FileSystem, from_mount_command, from_mountinfo
-from bench.errors import BenchmarkError, UnusableError, WrongCopyError, exit_code
+from bench.errors import BenchmarkError, UnusableError, WrongCopyError
 from bench.progress import Progress
 from bench.scratch import scratch
+from common.command import exit_code
 
 
 def test_wrong_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,11 +27,11 @@ def test_wrong_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def forgetful(_src: str, dst: str) -> None:
         Path(dst).write_bytes(b"")
 
-    plan = measure.Plan((1000,), repeats=1, workers=1, copies_per_worker=1)
+    plan = rows.Plan((1000,), repeats=1, workers=1, copies_per_worker=1)
 
     def job() -> None:
         with scratch(tmp_path) as folder:
-            measure.run(plan, [Copier("forgetful", forgetful)], ours().transfer, folder)
+            turns.run(plan, [Copier("forgetful", forgetful)], ours().transfer, folder)
 
     assert exit_code("test", job) == WrongCopyError.exit_code == 1
     last = capsys.readouterr().err.splitlines()[-1]  # a slow machine sees the progress before it
@@ -47,10 +48,10 @@ def test_failing_copy(tmp_path: Path, workers: int) -> None:
             raise BenchmarkError(dst)
         shutil.copyfile(src, dst)
 
-    plan = measure.Plan((1000,), repeats=9, workers=workers, copies_per_worker=3)
+    plan = rows.Plan((1000,), repeats=9, workers=workers, copies_per_worker=3)
     tools = [standard_library(), Copier("failing", failing)]
     with pytest.raises(BenchmarkError), scratch(tmp_path) as folder:
-        measure.run(plan, tools, ours().transfer, folder)
+        turns.run(plan, tools, ours().transfer, folder)
     assert not list(tmp_path.iterdir())
 
 
@@ -60,13 +61,13 @@ def test_too_many_threads(tmp_path: Path) -> None:
         before = threading.stack_size(1 << 46)
     except (ValueError, OverflowError):
         pytest.skip("stacks cannot be as large here")
-    plan = measure.Plan((1000,), repeats=1, workers=2, copies_per_worker=1)
+    plan = rows.Plan((1000,), repeats=1, workers=2, copies_per_worker=1)
     try:
         with (
             pytest.raises(BenchmarkError, match="2 threads are too many"),
             scratch(tmp_path) as made,
         ):
-            measure.run(plan, [standard_library()], ours().transfer, made)
+            turns.run(plan, [standard_library()], ours().transfer, made)
     finally:
         threading.stack_size(before)
     assert not list(tmp_path.iterdir())
@@ -83,17 +84,17 @@ def test_no_name_is_used_twice(tmp_path: Path) -> None:
         sources[src] = Path(src).read_bytes()
         shutil.copyfile(src, dst)
 
-    plan = measure.Plan((1000,), repeats=2, workers=2, copies_per_worker=2)
+    plan = rows.Plan((1000,), repeats=2, workers=2, copies_per_worker=2)
     with scratch(tmp_path) as folder:
-        measure.run(plan, [Copier("noting", noting)], ours().transfer, folder)
+        turns.run(plan, [Copier("noting", noting)], ours().transfer, folder)
     assert len(seen) == len(set(seen)) > 8
     assert len(set(sources.values())) == len(sources) == 2
 
 
 def test_turns() -> None:
     """Nobody is always first, and nobody always comes after the same one."""
-    rounds = list(itertools.islice(measure.turns("abc"), 6))
-    assert {"".join(order) for order in rounds} == {"abc", "bca", "cab", "cba", "bac", "acb"}
+    orders = list(itertools.islice(turns.turns("abc"), 6))
+    assert {"".join(order) for order in orders} == {"abc", "bca", "cab", "cba", "bac", "acb"}
 
 
 @pytest.mark.parametrize(
@@ -217,10 +218,10 @@ def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, fits: 
             needs.room(tmp_path, 100)
 
 
-def row(mechanism: str) -> measure.Row:
+def row(mechanism: str) -> rows.Row:
     """What a run says of a size."""
-    timing = measure.Timing(1, 1, 1.0, (1.0,))
-    return measure.Row(1, {"shutil": timing, "speedcopy": timing}, mechanism, {})
+    timing = rows.Timing(1, 1, 1.0, (1.0,))
+    return rows.Row(1, {"shutil": timing, "speedcopy": timing}, mechanism, {})
 
 
 EXT4, NFS3 = FileSystem("ext4"), FileSystem("nfs", "", ("vers=3",))

@@ -1,4 +1,4 @@
-"""tools/benchmark.py, tools/figures.py and tools/ratios.py, run as people run them."""
+"""tools/benchmark.py and tools/measure.py, run as people run them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from bench import measure
 from bench.copiers import fetched
 from bench.environment import file_system
+from bench.rows import MB
 from bench.scratch import PREFIX
 
 if TYPE_CHECKING:
@@ -139,14 +139,14 @@ def test_json(environ: dict[str, str], target: Path, tmp_path: Path) -> None:
     content = json.loads(file.read_text())
     assert content["environment"]["folder"] == str(target)
     assert content["plan"]["repeats"] == 2
-    assert [row["size"] for row in content["rows"]] == [round(0.01 * measure.MB), measure.MB // 2]
+    assert [row["size"] for row in content["rows"]] == [round(0.01 * MB), MB // 2]
     for row in content["rows"]:
         theirs, mine = row["tools"]["shutil"], row["tools"]["speedcopy"]
         assert row["mechanism"]
         assert row["gain"] == pytest.approx(theirs["seconds"] / mine["seconds"])
         assert mine["copies"] == len(mine["samples"]) == 2
         assert mine["seconds"] == pytest.approx(sum(mine["samples"]))
-        assert mine["mb_per_s"] == pytest.approx(row["size"] * 2 / measure.MB / mine["seconds"])
+        assert mine["mb_per_s"] == pytest.approx(row["size"] * 2 / MB / mine["seconds"])
 
 
 def test_threads(environ: dict[str, str], target: Path, tmp_path: Path) -> None:
@@ -370,7 +370,7 @@ def test_plot_of_unknown_format(environ: dict[str, str], target: Path) -> None:
 @pytest.mark.skipif(not shutil.which("cc"), reason="the floor needs a C compiler")
 def test_ratios(environ: dict[str, str], target: Path, temporary: Path) -> None:
     """Every case has its floor, and every target its verdict."""
-    done = run(environ, target, "--rounds", 1, script="ratios.py")
+    done = run(environ, "ratios", target, "--rounds", 1, script="measure.py")
     assert (done.returncode, complaints(done)) == (0, [])
     assert [row[1] for row in cells(done.stdout)[1:]] == ["floor (C)", "speedcopy", "shutil"] * 4
     if re.search(": (ext4|tmpfs)", done.stdout):
@@ -386,7 +386,7 @@ def test_figures(environ: dict[str, str], target: Path, tmp_path: Path) -> None:
     options = [*QUICK, "--against", "cp"]
     if importlib.util.find_spec("matplotlib"):
         options += ["--plot", str(tmp_path / "out.png")]
-    done = run(environ, target, other, *options, script="figures.py")
+    done = run(environ, "figures", target, other, *options, script="measure.py")
     assert (done.returncode, complaints(done)) == (0, [])
     gains = [row for row in cells(done.stdout) if row[1] in ("", "single", "4 threads")]
     runs = [(name, mode) for name in ("target", "other") for mode in ("single", "4 threads")]

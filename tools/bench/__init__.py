@@ -1,14 +1,20 @@
 """How fast speedcopy is, on this machine, in a directory of your choice.
 
-cli          arguments, heading, table: tools/benchmark.py
-ratios       ours against a C program that makes only the necessary calls: tools/ratios.py
-needs        modules and space that a run needs, all said before it
-errors       what ends a run with one clear line, and with which exit code
-scratch      the folder that everything is made in, and that is gone afterwards
+benchmark    arguments and output of tools/benchmark.py
+commands     the subcommands of tools/measure.py, a row each
+figures      measure.py figures: the benchmark on several directories
+ratios       measure.py ratios: speedcopy against a C program that makes only the necessary calls
+arguments    options that several commands have, and how their values are read
+needs        modules and space that a run needs, checked before the run
+errors       errors that end a run with one line, and their exit codes
+scratch      the folder that everything is made in, removed at the end
 copiers      the tools that are compared, each a name and a callable
-measure      the copies, in turn and on the clock
+rows         what a run is asked for, and its results: plan, timings, rows
+turns        the copies of a benchmark: tools take turns, on the clock
+batches      the copies of ratios: batches of copies take turns, on the clock
 floor        the C program, built and run
-environment  what the figures hang on: file system, kernel, Python, CPUs
+floor.c      its source
+environment  what the figures depend on: file system, kernel, Python, CPUs
 progress     the line on stderr
 report       table and JSON
 plot         the picture; the only module that needs matplotlib

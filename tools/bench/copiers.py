@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
+from common.programs import ProgramError, output
+
 from bench import needs
 from bench.errors import BenchmarkError
 
@@ -92,7 +94,8 @@ def _cp() -> Copier:
     def copy(src: str, dst: str) -> None:
         ended = subprocess.run([found, "--", src, dst], stderr=subprocess.PIPE, check=False)
         if ended.returncode:
-            raise BenchmarkError(_last_line(ended.stderr) or f"cp ended with {ended.returncode}")
+            error = ProgramError(["cp"], ended.returncode, ended.stderr.decode(errors="replace"))
+            raise BenchmarkError(error.last_line)
 
     return Copier("cp", copy)
 
@@ -106,15 +109,11 @@ def fetched(requirement: str, folder: Path) -> Path:
     wheels = folder / "wheels" / requirement
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     options = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(wheels)]
-    ended = subprocess.run(
-        [*pip, *options, requirement],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    if ended.returncode:
-        text = f"{requirement} cannot be fetched with pip: {_last_line(ended.stderr)}"
-        raise BenchmarkError(text)
+    try:
+        output([*pip, *options, requirement])
+    except ProgramError as error:
+        text = f"{requirement} cannot be fetched with pip: {error.last_line}"
+        raise BenchmarkError(text) from error
     return next(wheels.glob("speedcopy-*.whl"))
 
 
@@ -151,8 +150,3 @@ def _load(requirement: str, package: Path) -> Copying:
         text = f"{requirement} cannot be loaded beside the installed speedcopy"
         raise BenchmarkError(text)
     return copy
-
-
-def _last_line(output: bytes) -> str:
-    lines = output.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""

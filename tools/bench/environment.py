@@ -1,4 +1,4 @@
-"""What the figures hang on: file system, kernel, Python, CPUs."""
+"""What the figures depend on: file system, kernel, Python, CPUs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ctypes
 import os
 import platform
 import re
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from common.errors import ToolError
+from common.programs import output
 
 #: Mount options that change how long a copy takes, or which mechanism is there at all.
 # fmt: off
@@ -89,9 +91,8 @@ def file_system(folder: Path) -> FileSystem:
         if sys.platform == "linux":
             table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
             return from_mountinfo(table, where)
-        shown = subprocess.run(["mount"], capture_output=True, text=True, check=True)
-        return from_mount_command(shown.stdout, where)
-    except (OSError, subprocess.SubprocessError):
+        return from_mount_command(output(["mount"]), where)
+    except (OSError, ToolError):
         return FileSystem("unknown")
 
 
@@ -106,10 +107,10 @@ def from_mountinfo(table: str, where: str) -> FileSystem:
     return _holding(mounts, where)
 
 
-def from_mount_command(output: str, where: str) -> FileSystem:
+def from_mount_command(printed: str, where: str) -> FileSystem:
     """Find ``where``, a resolved path, in what mount(8) of macOS and the BSDs prints."""
     mounts = []
-    for match in filter(None, map(_BSD_MOUNT.fullmatch, output.splitlines())):
+    for match in filter(None, map(_BSD_MOUNT.fullmatch, printed.splitlines())):
         options = (match["options"] or "").split(", ")
         mounts.append(
             (match["point"], FileSystem(match["kind"], match["source"], _telling(options)))

@@ -1,35 +1,34 @@
-"""Arguments and output of ``python tools/figures.py``: the benchmark on several directories."""
+"""``measure.py figures``: the benchmark on several directories."""
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench import copiers, needs, plot, report
-from bench.cli import directory, measured, peer, positive, sizes
+from bench import arguments, copiers, needs, plot, report
 from bench.environment import environment
-from bench.errors import exit_code
-from bench.measure import Plan, overall_gain, size_mb
-from bench.scratch import scratch
+from bench.rows import Plan, overall_gain, size_mb
+from bench.scratch import scratch, workplace
+from bench.turns import run
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
-    from bench.measure import Row
+    from common.command import Parser
 
-PROGRAM = "figures.py"
+    from bench.rows import Row
+
 DESCRIPTION = """\
-Run the benchmark on each PATH, single-threaded and with threads, with all tools in turn, and put
-side by side how much faster speedcopy is: than shutil, and than each peer.
+Run the benchmark on each PATH, single-threaded and with threads, with all tools in turn, and show
+side by side how much faster speedcopy is than shutil, and than each peer.
 """
 THREADS = 4
 
 
 class Run(NamedTuple):
-    """One benchmark: where, with how many threads, what came of it."""
+    """One benchmark: where, with how many threads, and its results."""
 
     name: str
     workers: int
@@ -37,7 +36,7 @@ class Run(NamedTuple):
 
     @property
     def mode(self) -> str:
-        """As a table says it."""
+        """How a table names the number of threads."""
         return "single" if self.workers == 1 else f"{self.workers} threads"
 
     def gains(self, over: str) -> list[str]:
@@ -46,27 +45,12 @@ class Run(NamedTuple):
         return [report.times(gain) for gain in every]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and tell; the exit code."""
-    options = parser().parse_args(argv)
-    return exit_code(PROGRAM, partial(_figures, options))
-
-
-def parser() -> argparse.ArgumentParser:
+def add_arguments(parser: Parser) -> None:
     """The arguments."""
-    result = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description=DESCRIPTION,
-        epilog=f"peers for --against: {copiers.PEERS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = result.add_argument
-    add("paths", nargs="+", metavar="PATH", help="the directories to measure")
-    add("--sizes-mb", type=sizes, default=sizes("1,2,4,8,16,32"), metavar="MB,MB,...", dest="sizes")
-    add("--repeats", type=positive, default=3, metavar="N", help="(default: 3)")
-    add("--against", type=peer, action="append", default=[], metavar="PEER")
-    add("--plot", type=Path, metavar="FILE", help="draw a picture (needs matplotlib)")
-    return result
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="the directories to measure")
+    arguments.add_plan(parser)
+    arguments.add_against(parser)
+    arguments.add_plot(parser)
 
 
 def gains(runs: Sequence[Run], over: str) -> str:
@@ -77,11 +61,12 @@ def gains(runs: Sequence[Run], over: str) -> str:
     return f"speedcopy against {over}\n\n{report.markdown(headers, lines, aligned)}\n"
 
 
-def _figures(options: argparse.Namespace) -> None:
+def measure(options: argparse.Namespace) -> None:
+    """Measure and print."""
     needs.modules(options)
     if options.plot:
         plot.require(options.plot)
-    folders = [directory(path) for path in options.paths]
+    folders = [arguments.directory(path) for path in options.paths]
     plans = [Plan(options.sizes, options.repeats, workers, 2) for workers in (1, THREADS)]
     for folder in folders:
         needs.room(folder, plans[-1].space)
@@ -89,17 +74,18 @@ def _figures(options: argparse.Namespace) -> None:
     runs = []
     with scratch(Path(tempfile.gettempdir())) as fetched:
         peers = copiers.peers(options.against, fetched)
+        names = [tool.name for tool in peers]
         tools = [copiers.standard_library(), ours, *peers]
         for folder in folders:
             where = environment(folder, ours.version)
             for plan in plans:
                 print(report.heading(where, plan), flush=True)
-                rows = measured(plan, tools, ours, folder)
-                names = [tool.name for tool in peers]
+                with workplace(folder, plan.space) as made:
+                    rows = run(plan, tools, ours.transfer, made)
                 print(report.table(rows, names))
                 print(report.summary(where, rows, names), end="\n\n", flush=True)
                 runs.append(Run(folder.name, plan.workers, rows))
-    for other in ("shutil", *(tool.name for tool in peers)):
+    for other in ("shutil", *names):
         print(gains(runs, other))
     if options.plot:
         plot.draw_gains(options.plot, [(f"{run.name}, {run.mode}", run.rows) for run in runs])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from common.programs import ProgramError, output
 
 from bench.errors import BenchmarkError
 
@@ -29,11 +30,11 @@ class Floor:
         """
         options = ["-u"] if unlink else []
         command = [str(self.program), *options, "--", src, *copies]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ended.returncode:
-            text = f"floor: {ended.stderr.strip()}"
-            raise BenchmarkError(text)
-        return float(ended.stdout)
+        try:
+            return float(output(command))
+        except ProgramError as error:
+            text = f"floor: {error.printed}"
+            raise BenchmarkError(text) from error
 
 
 def build(folder: Path) -> Floor:
@@ -45,8 +46,9 @@ def build(folder: Path) -> Floor:
     program = folder / "floor"
     # Symbols are looked up before the clock starts, as they are in a Python that has warmed up.
     command = [compiler, "-O2", "-Wl,-z,now", "-o", str(program), str(SOURCE)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        text = f"{SOURCE.name} does not compile here:\n{ended.stderr.strip()}"
-        raise BenchmarkError(text)
+    try:
+        output(command)
+    except ProgramError as error:
+        text = f"{SOURCE.name} does not compile here:\n{error.printed}"
+        raise BenchmarkError(text) from error
     return Floor(program)

@@ -1,4 +1,4 @@
-"""What a run needs: said all at once, before anything is made."""
+"""Modules and space that a run needs, checked before anything is made."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench import needs
 from bench.errors import BenchmarkError
-from bench.measure import MB, overall_gain, size_mb
 from bench.report import times
+from bench.rows import MB, overall_gain, size_mb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from bench.environment import Environment
-    from bench.measure import Row
+    from bench.rows import Row
 
 _INCHES = (8.0, 5.0)
 _PANEL_INCHES = (4.5, 3.2)

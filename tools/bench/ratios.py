@@ -1,79 +1,44 @@
-"""Arguments and output of ``python tools/ratios.py``: ours against the floor and the others."""
+"""``measure.py ratios``: speedcopy against the C program and the others."""
 
 from __future__ import annotations
 
-import argparse
-import gc
-import os
-import statistics
 import tempfile
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
-from bench import copiers, floor, needs, report
-from bench.cli import directory, peer, positive
+from bench import arguments, copiers, floor, needs, report
+from bench.batches import FEWEST, Case, measured, python_batch
 from bench.environment import environment
-from bench.errors import UnusableError, exit_code
-from bench.measure import turns
 from bench.progress import Progress
-from bench.scratch import scratch, write_source
+from bench.scratch import scratch, workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
 
-    from bench.copiers import Copier
+    from common.command import Parser
 
-PROGRAM = "ratios.py"
+    from bench.batches import Batch, Figure
+
 DESCRIPTION = """\
 Copy small and large files in PATH, new and over existing ones, with speedcopy, with shutil and
-with a C program that makes only the necessary calls, and set them in proportion.
+with a C program that makes only the necessary calls, and print how many times as long each takes.
 
-Batches of copies take turns, the next round beginning with another tool. Times are a copy's, on
-the average of a batch: the median and the least of all batches. All tools write to the same names
-when new, and each over a file of its own, which is on the disk before a batch starts.
+Batches of copies take turns; each round begins with another tool. A time is that of one copy, the
+mean of a batch; the median and the least of all batches are printed. New files have the same names
+for all tools. Over existing files, each tool has a file of its own, which is on the disk before a
+batch starts.
 """
 FLOOR, SHUTIL, OURS, REFLINK_COPY = "floor (C)", "shutil", "speedcopy", "reflink-copy"
-
-#: Copies ``src`` to each name and returns ns a copy.
-Batch = Callable[[str, "Sequence[str]"], float]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A file of ``size`` bytes, copied over an existing one or not."""
-
-    label: str
-    size: int
-    over: bool
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One tool, one case: ns a copy, batch by batch."""
-
-    batches: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """The usual batch."""
-        return statistics.median(self.batches)
-
-    @property
-    def least(self) -> float:
-        """The batch that nothing came between."""
-        return min(self.batches)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the time of ``tool`` by that of ``other`` must be, on file systems of ``kinds``.
+    """The time of ``tool`` divided by that of ``other`` has to be at least ``bound``.
 
-    At least ``bound``, or at most if ``below``.
+    With ``below``, at most. It counts on file systems of ``kinds`` only.
     """
 
     case: str
@@ -108,97 +73,26 @@ TARGETS = (
     Target("32 MiB new", OURS, FLOOR, 1.2, NFS, below=True),
     Target("32 MiB over", OURS, FLOOR, 1.2, NFS, below=True),
 )
-_BATCH_NS = 20e6
-_FEWEST, _MOST = 2, 500
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and tell; the exit code."""
-    options = parser().parse_args(argv)
-    return exit_code(PROGRAM, partial(_ratios, options))
-
-
-def parser() -> argparse.ArgumentParser:
+def add_arguments(parser: Parser) -> None:
     """The arguments."""
-    result = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description=DESCRIPTION,
-        epilog=f"peers for --against: {copiers.PEERS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = result.add_argument
-    add("path", nargs="?", metavar="PATH", help="the directory (default: as of benchmark.py)")
-    add("--rounds", type=positive, default=21, metavar="N", help="batches of each (default: 21)")
-    add("--against", type=peer, action="append", default=[], metavar="PEER")
-    return result
+    arguments.add_path(parser)
+    help_ = "batches of each (default: 21)"
+    parser.add_argument("--rounds", type=arguments.positive, default=21, metavar="N", help=help_)
+    arguments.add_against(parser)
 
 
-def measured(
-    case: Case, tools: dict[str, Batch], folder: Path, rounds: int, progress: Progress
-) -> dict[str, Figure]:
-    """Run ``rounds`` batches of each tool; tools take turns."""
-    source = folder / "source"
-    write_source(source, case.size)
-    names = {}
-    for number, (name, tool) in enumerate(tools.items()):
-        over = folder / f"over-{number}"
-        write_source(over, case.size)
-        few = _names(case, over, _FEWEST)
-        fitting = int(_BATCH_NS / tool(str(source), few))
-        _settle(case, few)
-        names[name] = _names(case, over, max(_FEWEST, min(_MOST, fitting)))
-    batches: dict[str, tuple[float, ...]] = dict.fromkeys(tools, ())
-    for order in islice(turns(tools), rounds):
-        for name in order:
-            progress.step(f"{case.label}, {name}")
-            batches[name] += (tools[name](str(source), names[name]),)
-            _settle(case, names[name])
-    for file in folder.iterdir():
-        file.unlink()
-    return {name: Figure(samples) for name, samples in batches.items()}
-
-
-def _names(case: Case, over: Path, count: int) -> list[str]:
-    """Where a batch of ``count`` copies goes: to ``over`` every time, or to new files."""
-    if case.over:
-        return [str(over)] * count
-    return [str(over.with_name(f"new-{number:04}")) for number in range(count)]
-
-
-def _settle(case: Case, copies: Sequence[str]) -> None:
-    """Leave nothing of a batch for the next tool to pay for."""
-    if not case.over:
-        for copy in copies:
-            os.unlink(copy)
-        return
-    fd = os.open(copies[0], os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _python_batch(copier: Copier, src: str, copies: Sequence[str]) -> float:
-    copy = copier.copy
-    gc.disable()
-    try:
-        started = time.perf_counter_ns()
-        for dst in copies:
-            copy(src, dst)
-        return (time.perf_counter_ns() - started) / len(copies)
-    finally:
-        gc.enable()
-
-
-def _ratios(options: argparse.Namespace) -> None:
-    folder = directory(options.path)
+def measure(options: argparse.Namespace) -> None:
+    """Measure and print."""
+    folder = arguments.directory(options.path)
     needs.modules(options)
     ours = copiers.ours()
     with scratch(Path(tempfile.gettempdir())) as apart:
         tools: dict[str, Batch] = {FLOOR: floor.build(apart).nanoseconds}
         peers = copiers.peers(options.against, apart)
         for copier in (ours, copiers.standard_library(), *peers):
-            tools[copier.name] = partial(_python_batch, copier)
+            tools[copier.name] = partial(python_batch, copier)
         where = environment(folder, ours.version)
         print(where, end="\n\n", flush=True)
         figures = _all_cases(tools, folder, options.rounds)
@@ -208,16 +102,12 @@ def _ratios(options: argparse.Namespace) -> None:
 
 def _all_cases(tools: dict[str, Batch], folder: Path, rounds: int) -> dict[str, dict[str, Figure]]:
     steps = len(CASES) * len(tools) * rounds
-    space = max(case.size for case in CASES) * (1 + len(tools) + _FEWEST)
+    space = max(case.size for case in CASES) * (1 + len(tools) + FEWEST)
     needs.room(folder, space)
-    try:
-        with closing(Progress(steps)) as progress, scratch(folder) as made:
-            return {
-                case.label: measured(case, _able(case, tools), made, rounds, progress)
-                for case in CASES
-            }
-    except OSError as error:
-        raise UnusableError(str(folder), error, space) from error
+    with closing(Progress(steps)) as progress, workplace(folder, space) as made:
+        return {
+            case.label: measured(case, _able(case, tools), made, rounds, progress) for case in CASES
+        }
 
 
 def _able(case: Case, tools: dict[str, Batch]) -> dict[str, Batch]:

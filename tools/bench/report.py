@@ -1,4 +1,4 @@
-"""What a run found out, as a table and as JSON."""
+"""The results of a run, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bench import needs
-from bench.measure import MB, overall_gain, size_mb
+from bench.rows import MB, overall_gain, size_mb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
     from bench.environment import Environment
-    from bench.measure import Plan, Row
+    from bench.rows import Plan, Row
 
 _DIGITS = 3
 #: Mechanisms by which this machine moves all bytes, and where.
@@ -138,13 +138,17 @@ def _mechanisms(rows: Sequence[Row]) -> list[str]:
 
 
 def _no_gain(environment: Environment, rows: Sequence[Row]) -> list[str]:
-    """A line that says so, where speedcopy had no more than shutil has."""
+    """Why about 1x is expected, where speedcopy had no faster mechanism than shutil has."""
     used = list(dict.fromkeys(row.mechanism for row in rows))
     if not _AS_SHUTIL.keys() >= {*used} or environment.file_system.copies_ranges:
         return []
     how = ", ".join(f"{name}{_AS_SHUTIL[name]}" for name in used)
-    text = f"no faster mechanism between these files ({how}, as shutil)"
-    return [f"{text}: on an SMB or NFS 4.2 share, btrfs, or XFS with reflinks expect more"]
+    reason = "every byte has to pass through this machine, so about 1x is expected"
+    places = "on an SMB or NFS 4.2 share, on btrfs, or on XFS with reflinks"
+    return [
+        f"no faster mechanism between these files ({how}, as shutil): {reason}",
+        f"{places}, the server or the file system copies by itself: expect more there",
+    ]
 
 
 def _outcome(row: Row) -> str:

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 
+from common.command import exit_code
+
 from dev.environment import PYTHON, set_up
-from dev.steps import ROOT, SetUpError, Stopped, say, stoppable
+from dev.steps import ROOT
 
 COMMANDS = {
     "benchmark": [str(ROOT / "tools" / "benchmark.py")],
@@ -30,16 +32,9 @@ def main(usage: str, arguments: list[str]) -> int:
         print(usage)
         return 2
     os.environ.setdefault("PIP_ROOT_USER_ACTION", "ignore")
-    try:
-        with stoppable():
-            set_up()
-    except Stopped as stopped:
-        name = signal.Signals(stopped.signum).name
-        say(f"stopped by {name}; the next run makes what is not complete again")
-        return 128 + stopped.signum
-    except (SetUpError, OSError) as error:
-        say(str(error))
-        return 2
+    code = exit_code("dev", set_up, "the next run makes what is not complete again")
+    if code:
+        return code
     if arguments[0] == "test":
         os.chdir(ROOT)
     return start([str(PYTHON), *COMMANDS[arguments[0]], *arguments[1:]])

@@ -1,4 +1,4 @@
-"""One set-up at a time, step by step, until a signal asks to end."""
+"""One set-up at a time, step by step."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from common import command
+from common.errors import ToolError
 
 if sys.platform == "win32":
     import msvcrt
@@ -19,55 +23,20 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / ".venv-lock"
-SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 PATIENCE_SECONDS = 5
 
 
-class SetUpError(Exception):
-    """The environment cannot be made; the message says why and what to do."""
+class SetUpError(ToolError):
+    """The environment cannot be made."""
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked the set-up to end."""
-
-    def __init__(self, signum: int) -> None:
-        """Keeps the number, for the exit code."""
-        super().__init__(signum)
-        self.signum = signum
+say = partial(command.say, "dev")
 
 
-def say(text: str) -> None:
-    """Tells the user, apart from the output of what is run."""
-    print(f"dev: {text}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Raises Stopped on the first signal that asks to end, and ignores the ones after it."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
-
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        for number in ours:
-            signal.signal(number, signal.SIG_IGN)
-        raise Stopped(signum)
-
-    for number in ours:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, before[number])
-
-
-def step(command: list[str], hint: str, **variables: str) -> None:
+def step(argv: list[str], hint: str, **variables: str) -> None:
     """Runs a step of the set-up. What it prints is shown if it fails.
 
     It has a session of its own. So Ctrl-C reaches this process alone, which ends the step and all
@@ -75,7 +44,7 @@ def step(command: list[str], hint: str, **variables: str) -> None:
     until the step has ended.
     """
     with subprocess.Popen(
-        command,
+        argv,
         cwd=ROOT,
         env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,
@@ -91,7 +60,7 @@ def step(command: list[str], hint: str, **variables: str) -> None:
             raise
     if process.returncode:
         sys.stderr.write(output.decode(errors="replace"))
-        msg = f"{shlex.join(command)} failed, and said the above; {hint}"
+        msg = f"{shlex.join(argv)} failed, and said the above; {hint}"
         raise SetUpError(msg)
 
 

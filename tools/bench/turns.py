@@ -11,11 +11,11 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from bench.errors import BenchmarkError, WrongCopyError
 from bench.progress import Progress
+from bench.rows import Plan, Row, Timing, size_mb
 from bench.scratch import write_source
 
 if TYPE_CHECKING:
@@ -29,86 +29,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MB = 1 << 20
-
 #: A round that takes a moment only is tried again and again, and the fastest try counts, as of
 #: timeit: what else the machine was doing does not decide then.
 _MOST_TRIES = 9
 _TRIES_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to copy, and how often.
-
-    ``sizes`` are in bytes. One worker copies one file a round; more are threads, and each of
-    them copies a source of its own ``copies_per_worker`` times a round.
-    """
-
-    sizes: tuple[int, ...]
-    repeats: int
-    workers: int
-    copies_per_worker: int
-
-    @property
-    def threaded(self) -> bool:
-        """Whether copies run side by side."""
-        return self.workers > 1
-
-    @property
-    def copies_per_round(self) -> int:
-        """Copies that a tool makes before it is the next one's turn."""
-        return self.workers * self.copies_per_worker if self.threaded else 1
-
-    @property
-    def copies(self) -> int:
-        """Copies that the seconds of a row stand for."""
-        return self.copies_per_round if self.threaded else self.repeats
-
-    @property
-    def space(self) -> int:
-        """Bytes that the files need at the same time, at most."""
-        return max(self.sizes) * (self.workers + self.copies_per_round)
-
-
-@dataclass(frozen=True)
-class Timing:
-    """One tool, one size: ``seconds`` for all ``copies`` of ``size`` bytes; a sample a repeat."""
-
-    size: int
-    copies: int
-    seconds: float
-    samples: tuple[float, ...]
-
-    @property
-    def mb_per_s(self) -> float:
-        """The bytes of the row over its seconds."""
-        return self.size * self.copies / MB / self.seconds
-
-
-@dataclass(frozen=True)
-class Row:
-    """One size: a timing for each tool by name, and what speedcopy said of a copy."""
-
-    size: int
-    timings: dict[str, Timing]
-    mechanism: str
-    declined: dict[str, str]
-
-    def gain(self, over: str = "shutil") -> float:
-        """How many times faster than ``over`` speedcopy is."""
-        return self.timings[over].seconds / self.timings["speedcopy"].seconds
-
-
-def overall_gain(rows: Sequence[Row], over: str = "shutil") -> float:
-    """All seconds of ``over`` by all of speedcopy's."""
-    theirs = sum(row.timings[over].seconds for row in rows)
-    return theirs / sum(row.timings["speedcopy"].seconds for row in rows)
-
-
-def size_mb(size: int) -> str:
-    """A size in MB, in short."""
-    return f"{size / MB:g}" if size >= MB else f"{size / MB:.3g}"
 
 
 def turns(tools: Iterable[T]) -> Iterator[Sequence[T]]:

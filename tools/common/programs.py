@@ -1,0 +1,67 @@
+"""Running another program and keeping what it printed."""
+
+from __future__ import annotations
+
+import subprocess
+import textwrap
+from typing import TYPE_CHECKING
+
+from common.errors import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_COMMAND_WIDTH = 120  # of a failed command in an error message
+
+
+class ProgramError(ToolError):
+    """A program that the tool needs has failed.
+
+    ``printed`` is all that it printed, first what went to stderr.
+    """
+
+    exit_code = 125  # as of timeout, env and docker
+
+    def __init__(self, argv: Sequence[str], code: int, printed: str = "") -> None:
+        """The message is the beginning of the command line, and all that was printed."""
+        self.program = argv[0]
+        self.printed = printed.strip() or f"exit code {code}"
+        command = textwrap.shorten(" ".join(argv), _COMMAND_WIDTH, placeholder=" …")
+        super().__init__(f"{command}: {self.printed}")
+
+    @property
+    def first_line(self) -> str:
+        """Why it failed, by most programs."""
+        return self.printed.splitlines()[0]
+
+    @property
+    def last_line(self) -> str:
+        """Why it failed, by pip."""
+        return self.printed.splitlines()[-1]
+
+
+def output(
+    argv: Sequence[str],
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> str:
+    """Runs a program; returns what it printed to stdout.
+
+    Raises ProgramError if the program fails, subprocess.TimeoutExpired after ``seconds``.
+    """
+    done = subprocess.run(
+        argv,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    if done.returncode:
+        raise ProgramError(argv, done.returncode, done.stderr + done.stdout)
+    return done.stdout
