@@ -2,6 +2,10 @@
 
 import sys
 
-from lab.cli import main
+from lab.vm import cli as vm
+from lab.wine import cli as wine
 
-sys.exit(main())
+arguments = sys.argv[1:]
+if arguments[:1] == [vm.WINDOWS]:
+    sys.exit(wine.main(arguments[1:]))
+sys.exit(vm.main(arguments))

@@ -14,6 +14,7 @@ import pytest
 from bench import copiers, floor
 from bench.errors import BenchmarkError
 from bench.scratch import write_source
+from common.errors import ToolError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +81,7 @@ def program(apart: Path) -> floor.Floor:
     """The C program."""
     try:
         return floor.build(apart)
-    except BenchmarkError as missing:
+    except ToolError as missing:
         pytest.skip(str(missing))
 
 

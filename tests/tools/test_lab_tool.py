@@ -19,9 +19,11 @@ if sys.platform != "linux":
 if "SPEEDCOPY_LAB_MOUNTS" in os.environ:
     pytest.skip("the lab is not tested inside the lab", allow_module_level=True)
 
-from lab import cache, cli, packages, processes
+from common.errors import ToolError
+from lab import cache, packages, processes
 from lab.errors import EXIT_BROKEN, EXIT_MISSING, LabError, MissingPieceError
-from lab.vm import disks, guest, host, samba, setup
+from lab.pieces import Piece
+from lab.vm import cli, disks, guest, host, samba, setup
 from lab.vm.mounts import MOUNTS, PREFIX, SMB_SERVERS, Mount
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def test_missing_piece_names_its_options(
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(setup, "PACKAGES", {})
     for name in ("virtme-ng", "ksmbd-tools", "kernel-have"):
-        cache.Entry(tmp_path / name).build(lambda _folder: None)
+        Piece(name, name, lambda _folder: None).build()
     with pytest.raises(MissingPieceError, match=expected):
         setup.require(kernel, samba_name)
 
@@ -113,20 +115,22 @@ def test_needs_root(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "lab: needs root, for loop mounts: run it with sudo\n"
 
 
-def test_interrupted_build_starts_anew(tmp_path: Path) -> None:
+def test_interrupted_build_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an interrupted build left is neither used nor kept."""
-    entry = cache.Entry(tmp_path / "piece")
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path))
 
     def fail(folder: Path) -> None:
         (folder / "half").touch()
         raise LabError
 
+    failing = Piece("piece", "piece", fail)
     with pytest.raises(LabError):
-        entry.build(fail)
-    assert not entry.complete
-    entry.build(lambda folder: (folder / "whole").touch())
-    assert entry.complete
-    assert not (entry.path / "half").exists()
+        failing.build()
+    assert not failing.complete
+    piece = Piece("piece", "piece", lambda folder: (folder / "whole").touch())
+    piece.build()
+    assert piece.complete
+    assert not (tmp_path / "piece/half").exists()
 
 
 @pytest.mark.parametrize(
@@ -287,24 +291,6 @@ def test_processes_end_with_an_exception(monkeypatch: pytest.MonkeyPatch, script
     assert not processes.group_alive(started[0])
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_end_a_run(signum: signal.Signals) -> None:
-    """As an exception, so that all is cleaned up; a second one does not interrupt that."""
-    before = signal.getsignal(signum)
-
-    def work() -> None:
-        with processes.interruptible():
-            try:
-                signal.raise_signal(signum)
-            finally:
-                signal.raise_signal(signum)
-
-    with pytest.raises(processes.Interrupted) as ended:
-        work()
-    assert ended.value.code == 128 + signum
-    assert signal.getsignal(signum) == before
-
-
 @pytest.fixture(params=sorted(disks.MAKE))
 def image(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """An empty file system in a file."""
@@ -313,7 +299,7 @@ def image(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         disks.make_image(request.param, path)
         with disks.loop_mount(path, tmp_path / "probe"):
             pass
-    except (LabError, OSError) as error:
+    except (ToolError, OSError) as error:
         pytest.skip(f"no loop mount: {error}")
     yield path
     path.unlink()

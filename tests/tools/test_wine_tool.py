@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from lab import cache
 from lab.errors import LabError
-from lab.wine import cli as wine
-from lab.wine import run as wine_run
-from lab.wine import setup as wine_setup
-from lab.wine.server import DROPPED, CommandError, Wine, output, windows_path
+from lab.wine import cli, run, setup
+from lab.wine.server import DROPPED, Wine, windows_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,25 +23,25 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
 
 WINE = [sys.executable, str(Path(__file__).parents[2] / "tools/lab.py"), "--windows"]
-FAKE = wine_run.FAKE_VARIABLE
+FAKE = run.FAKE_VARIABLE
 SETUP_HINT = "is missing: run python tools/lab.py --windows --setup"
 
 
 def set_up() -> bool:
     """Whether --setup has run here."""
     try:
-        wine_setup.require(
-            wine_setup.wine(),
-            wine_setup.prefix(),
-            wine_setup.windows_python(PYTHON),
-            wine_setup.tests_of_python(PYTHON),
+        setup.require(
+            setup.WINE,
+            setup.PREFIX,
+            setup.windows_python(PYTHON),
+            setup.tests_of_python(PYTHON),
         )
     except LabError:
         return False
     return True
 
 
-PYTHON = wine_setup.DEFAULT_PYTHON
+PYTHON = setup.DEFAULT_PYTHON
 needs_wine = pytest.mark.skipif(not set_up(), reason="the Wine lab is not set up here")
 
 
@@ -71,7 +69,7 @@ def left_behind() -> set[Path]:
         with contextlib.suppress(OSError):
             at_work.add(Path(os.readlink(link)).parent)
     sockets = set(Path("/tmp").glob("wine-*"))  # noqa: S108
-    return {*wine_setup.folder().glob("run-*"), *(sockets - at_work)}
+    return {*setup.folder().glob("run-*"), *(sockets - at_work)}
 
 
 class TestWithoutTheLab:
@@ -107,21 +105,21 @@ class TestWithoutTheLab:
     def test_another_python_has_another_setup(self, capfd: pytest.CaptureFixture[str]) -> None:
         """The line can be followed as it stands."""
         with pytest.raises(LabError, match=r"--setup --python 3\.13$"):
-            wine_setup.require(wine_setup.windows_python("3.13"))
+            setup.require(setup.windows_python("3.13"))
         assert capfd.readouterr() == ("", "")
 
     def test_main_returns_the_exit_code(self, capfd: pytest.CaptureFixture[str]) -> None:
         """Another tool may call it."""
-        assert wine.main(["--", "python"]) == 2
+        assert cli.main(["--", "python"]) == 2
         assert capfd.readouterr().err.startswith("lab: ")
 
     def test_nothing_to_do_is_no_error(self) -> None:
         """No command is the empty command."""
-        assert wine.main([]) == 0
+        assert cli.main([]) == 0
 
     def test_help_names_the_variable_of_the_share(self) -> None:
         """The environment is part of the interface."""
-        assert wine_run.UNC_VARIABLE in lab("--help").stdout
+        assert run.UNC_VARIABLE in lab("--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -152,20 +150,6 @@ def test_other_variables_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Wine(Path("/wine"), Path("/prefix")).environment["SPEEDCOPY_TEST"] == "the caller's"
 
 
-@pytest.mark.parametrize(
-    ("script", "text"),
-    [
-        pytest.param("echo out; echo err >&2; exit 3", r": err\nout$", id="what it said"),
-        pytest.param("exit 3", r": failed$", id="nothing"),
-        pytest.param(f"exit 3 # {'long ' * 50}", r"long …: failed$", id="long command"),
-    ],
-)
-def test_a_failed_command_says_why(script: str, text: str) -> None:
-    """All of what it said, and the beginning of what it was."""
-    with pytest.raises(CommandError, match=text):
-        output(["sh", "-c", script])
-
-
 @needs_wine
 class TestRun:
     """Windows commands; each run starts a Wine of its own."""
@@ -178,13 +162,13 @@ class TestRun:
     @pytest.fixture(autouse=True)
     def apart(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Other runs on this machine are not in the way: marked processes, a cache of our own."""
-        cached = wine_setup.folder()
+        cached = setup.folder()
         with tempfile.TemporaryDirectory(prefix="test-", dir=cached) as own:
             Path(own, "wine").mkdir()
             for entry in cached.iterdir():
                 Path(own, "wine", entry.name).symlink_to(entry)
-            for run in Path(own, "wine").glob("run-*"):
-                run.unlink()
+            for other in Path(own, "wine").glob("run-*"):
+                other.unlink()
             monkeypatch.setenv(cache.CACHE_VARIABLE, own)
             monkeypatch.setenv("SPEEDCOPY_TEST", str(tmp_path))
             self.mark = f"SPEEDCOPY_TEST={tmp_path}"
@@ -217,7 +201,7 @@ class TestRun:
             "open(share + r'\\x', 'w').close(); print(os.listdir(share))"
         )
         done = lab("--", "python", "-c", script)
-        assert done.stdout == f"{wine_run.UNC} []\n['x']\n"
+        assert done.stdout == f"{run.UNC} []\n['x']\n"
 
     def test_root_obeys_a_read_only_file(self, tmp_path: Path) -> None:
         """Root of this machine is no root on Windows."""

@@ -1,4 +1,4 @@
-"""CopyFile2 that does what a test wants: ``fake_copyfile2.c`` in the place of Windows' own."""
+"""CopyFile2 that does what a test wants: the lab's ``fake_copyfile2.c`` for Windows' own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Names a library that has been compiled already; tools/lab.py --windows does that.
 VARIABLE = "SPEEDCOPY_FAKE_COPYFILE2"
 
-SOURCE = Path(__file__).with_name("fake_copyfile2.c")
+SOURCE = Path(__file__).parents[2] / "tools/lab/wine/fake_copyfile2.c"
 
 SYSTEM = "kernel32.dll"
 

@@ -11,7 +11,6 @@ scratch      the folder that everything is made in, removed at the end
 copiers      the tools that are compared, each a name and a callable
 rows         what a run is asked for, and its results: plan, timings, rows
 turns        the copies of a benchmark: tools take turns, on the clock
-batches      the copies of ratios: batches of copies take turns, on the clock
 floor        the C program, built and run
 floor.c      its source
 environment  what the figures depend on: file system, kernel, Python, CPUs

@@ -13,19 +13,19 @@ from bench.errors import BenchmarkError
 from bench.rows import MB
 
 if TYPE_CHECKING:
-    from common.command import Parser
+    from argparse import ArgumentParser
 
 PEERS = f"peers for --against: {copiers.PEERS}"
 _LARGEST = (1 << 63) - 1
 
 
-def add_path(parser: Parser) -> None:
+def add_path(parser: ArgumentParser) -> None:
     """PATH, which may be left out."""
     help_ = "the directory to measure (default: here, or where temporary files go)"
     parser.add_argument("path", nargs="?", metavar="PATH", help=help_)
 
 
-def add_against(parser: Parser) -> None:
+def add_against(parser: ArgumentParser) -> None:
     """--against, which may be repeated."""
     help_ = "compare with this one, too; may be repeated"
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_against(parser: Parser) -> None:
     )
 
 
-def add_plan(parser: Parser) -> None:
+def add_plan(parser: ArgumentParser) -> None:
     """--sizes-mb and --repeats."""
     add, default = parser.add_argument, "1,2,4,8,16,32"
     help_ = f"sizes of the files (default: {default})"
@@ -43,7 +43,7 @@ def add_plan(parser: Parser) -> None:
     add("--repeats", type=positive, default=3, metavar="N", help=help_)
 
 
-def add_plot(parser: Parser) -> None:
+def add_plot(parser: ArgumentParser) -> None:
     """--plot."""
     help_ = "draw a picture (needs matplotlib)"
     parser.add_argument("--plot", type=Path, metavar="FILE", help=help_)

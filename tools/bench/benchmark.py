@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from bench.copiers import Copier, Ours
+    from bench.environment import Environment
+    from bench.rows import Row
+
 PROGRAM = "benchmark.py"
 DESCRIPTION = """\
 Copy files in PATH with shutil and with speedcopy, in turn, and show which is faster.
@@ -45,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.exit_code(PROGRAM, partial(_benchmark, options))
 
 
-def parser() -> command.Parser:
+def parser() -> argparse.ArgumentParser:
     """The arguments."""
-    result = command.Parser(PROGRAM, DESCRIPTION, EPILOG)
+    result = command.parser(PROGRAM, DESCRIPTION, epilog=EPILOG)
     add = result.add_argument
     arguments.add_path(result)
     arguments.add_plan(result)
@@ -68,18 +72,24 @@ def _benchmark(options: argparse.Namespace) -> None:
     needs.room(folder, plan.space)
     ours = copiers.ours()
     with scratch(Path(tempfile.gettempdir())) if options.against else nullcontext(folder) as apart:
-        others = copiers.peers(options.against, apart)
-        peers = [other.name for other in others]
-        where = environment(folder, ours.version)
-        print(report.heading(where, plan), flush=True)
-        with workplace(folder, plan.space) as made:
-            rows = run(plan, [copiers.standard_library(), ours, *others], ours.transfer, made)
-    print(report.table(rows, peers))
-    print(report.summary(where, rows, peers))
+        where, rows = measured(folder, plan, ours, copiers.peers(options.against, apart))
     if options.json:
         options.json.write_text(report.as_json(where, plan, rows), encoding="utf-8")
     if options.plot:
         plot.draw(options.plot, where, rows)
+
+
+def measured(
+    folder: Path, plan: Plan, ours: Ours, peers: Sequence[Copier]
+) -> tuple[Environment, list[Row]]:
+    """Make the copies in a new folder below ``folder``, and print the results."""
+    where, names = environment(folder, ours.version), [peer.name for peer in peers]
+    print(report.heading(where, plan), flush=True)
+    with workplace(folder, plan.space) as made:
+        rows = run(plan, [copiers.standard_library(), ours, *peers], ours.transfer, made)
+    print(report.table(rows, names))
+    print(report.summary(where, rows, names), flush=True)
+    return where, rows
 
 
 def _prepare(options: argparse.Namespace) -> None:

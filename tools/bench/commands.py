@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from common import command
 
@@ -12,36 +12,23 @@ from bench import arguments, figures, ratios
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from types import ModuleType
 
 PROGRAM = "measure.py"
 DESCRIPTION = "Measure more than tools/benchmark.py does.\n"
 
 
 class Command(NamedTuple):
-    """A subcommand: ``add_arguments`` declares what ``measure`` is then called with."""
+    """A subcommand: its module declares its arguments, and measures what they ask for."""
 
     name: str
     summary: str
-    description: str
-    add_arguments: Callable[[command.Parser], None]
-    measure: Callable[[argparse.Namespace], None]
+    module: ModuleType
 
 
 COMMANDS = (
-    Command(
-        "figures",
-        "the benchmark on several directories, all gains in one table",
-        figures.DESCRIPTION,
-        figures.add_arguments,
-        figures.measure,
-    ),
-    Command(
-        "ratios",
-        "speedcopy against a C program that makes only the necessary calls",
-        ratios.DESCRIPTION,
-        ratios.add_arguments,
-        ratios.measure,
-    ),
+    Command("figures", "the benchmark on several directories, all gains in one table", figures),
+    Command("ratios", "speedcopy against a C program of only the necessary calls", ratios),
 )
 
 
@@ -51,14 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.exit_code(f"{PROGRAM} {options.command}", partial(options.measure, options))
 
 
-def parser() -> command.Parser:
+def parser() -> argparse.ArgumentParser:
     """The arguments of all subcommands."""
-    result = command.Parser(PROGRAM, DESCRIPTION)
+    result = command.parser(PROGRAM, DESCRIPTION)
     subcommands = result.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for row in COMMANDS:
         added = subcommands.add_parser(
-            row.name, help=row.summary, description=row.description, epilog=arguments.PEERS
+            row.name,
+            help=row.summary,
+            description=row.module.DESCRIPTION,
+            epilog=arguments.PEERS,
+            formatter_class=command.AS_WRITTEN,
         )
-        row.add_arguments(added)
-        added.set_defaults(measure=row.measure)
+        row.module.add_arguments(added)
+        added.set_defaults(measure=row.module.measure)
     return result

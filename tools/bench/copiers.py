@@ -94,7 +94,7 @@ def _cp() -> Copier:
     def copy(src: str, dst: str) -> None:
         ended = subprocess.run([found, "--", src, dst], stderr=subprocess.PIPE, check=False)
         if ended.returncode:
-            error = ProgramError(["cp"], ended.returncode, ended.stderr.decode(errors="replace"))
+            error = ProgramError(["cp"], ended.stderr.decode(errors="replace"), ended.returncode)
             raise BenchmarkError(error.last_line)
 
     return Copier("cp", copy)

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench import arguments, copiers, needs, plot, report
-from bench.environment import environment
+from bench.benchmark import measured
 from bench.rows import Plan, overall_gain, size_mb
-from bench.scratch import scratch, workplace
-from bench.turns import run
+from bench.scratch import scratch
 
 if TYPE_CHECKING:
-    import argparse
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
-
-    from common.command import Parser
 
     from bench.rows import Row
 
@@ -45,7 +42,7 @@ class Run(NamedTuple):
         return [report.times(gain) for gain in every]
 
 
-def add_arguments(parser: Parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="the directories to measure")
     arguments.add_plan(parser)
@@ -61,7 +58,7 @@ def gains(runs: Sequence[Run], over: str) -> str:
     return f"speedcopy against {over}\n\n{report.markdown(headers, lines, aligned)}\n"
 
 
-def measure(options: argparse.Namespace) -> None:
+def measure(options: Namespace) -> None:
     """Measure and print."""
     needs.modules(options)
     if options.plot:
@@ -74,18 +71,12 @@ def measure(options: argparse.Namespace) -> None:
     runs = []
     with scratch(Path(tempfile.gettempdir())) as fetched:
         peers = copiers.peers(options.against, fetched)
-        names = [tool.name for tool in peers]
-        tools = [copiers.standard_library(), ours, *peers]
         for folder in folders:
-            where = environment(folder, ours.version)
             for plan in plans:
-                print(report.heading(where, plan), flush=True)
-                with workplace(folder, plan.space) as made:
-                    rows = run(plan, tools, ours.transfer, made)
-                print(report.table(rows, names))
-                print(report.summary(where, rows, names), end="\n\n", flush=True)
+                _, rows = measured(folder, plan, ours, peers)
+                print(flush=True)
                 runs.append(Run(folder.name, plan.workers, rows))
-    for other in ("shutil", *names):
+    for other in ("shutil", *(peer.name for peer in peers)):
         print(gains(runs, other))
     if options.plot:
         plot.draw_gains(options.plot, [(f"{run.name}, {run.mode}", run.rows) for run in runs])

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import statistics
 import tempfile
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from bench import arguments, copiers, floor, needs, report
-from bench.batches import FEWEST, Case, measured, python_batch
 from bench.environment import environment
 from bench.progress import Progress
-from bench.scratch import scratch, workplace
+from bench.scratch import scratch, workplace, write_source
+from bench.turns import turns
 
 if TYPE_CHECKING:
-    import argparse
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
-    from common.command import Parser
+    from bench.copiers import Copier
 
-    from bench.batches import Batch, Figure
 
 DESCRIPTION = """\
 Copy small and large files in PATH, new and over existing ones, with speedcopy, with shutil and
@@ -32,6 +37,35 @@ for all tools. Over existing files, each tool has a file of its own, which is on
 batch starts.
 """
 FLOOR, SHUTIL, OURS, REFLINK_COPY = "floor (C)", "shutil", "speedcopy", "reflink-copy"
+
+#: Copies ``src`` to each name and returns ns a copy.
+Batch = Callable[[str, "Sequence[str]"], float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file of ``size`` bytes, copied over an existing one or not."""
+
+    label: str
+    size: int
+    over: bool
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One tool, one case: ns a copy, batch by batch."""
+
+    batches: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The usual batch."""
+        return statistics.median(self.batches)
+
+    @property
+    def least(self) -> float:
+        """The batch that nothing came between."""
+        return min(self.batches)
 
 
 @dataclass(frozen=True)
@@ -73,9 +107,11 @@ TARGETS = (
     Target("32 MiB new", OURS, FLOOR, 1.2, NFS, below=True),
     Target("32 MiB over", OURS, FLOOR, 1.2, NFS, below=True),
 )
+_BATCH_NS = 20e6
+_FEWEST, _MOST = 2, 500
 
 
-def add_arguments(parser: Parser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """The arguments."""
     arguments.add_path(parser)
     help_ = "batches of each (default: 21)"
@@ -83,7 +119,7 @@ def add_arguments(parser: Parser) -> None:
     arguments.add_against(parser)
 
 
-def measure(options: argparse.Namespace) -> None:
+def measure(options: Namespace) -> None:
     """Measure and print."""
     folder = arguments.directory(options.path)
     needs.modules(options)
@@ -92,7 +128,7 @@ def measure(options: argparse.Namespace) -> None:
         tools: dict[str, Batch] = {FLOOR: floor.build(apart).nanoseconds}
         peers = copiers.peers(options.against, apart)
         for copier in (ours, copiers.standard_library(), *peers):
-            tools[copier.name] = partial(python_batch, copier)
+            tools[copier.name] = partial(_python_batch, copier)
         where = environment(folder, ours.version)
         print(where, end="\n\n", flush=True)
         figures = _all_cases(tools, folder, options.rounds)
@@ -102,17 +138,75 @@ def measure(options: argparse.Namespace) -> None:
 
 def _all_cases(tools: dict[str, Batch], folder: Path, rounds: int) -> dict[str, dict[str, Figure]]:
     steps = len(CASES) * len(tools) * rounds
-    space = max(case.size for case in CASES) * (1 + len(tools) + FEWEST)
+    space = max(case.size for case in CASES) * (1 + len(tools) + _FEWEST)
     needs.room(folder, space)
     with closing(Progress(steps)) as progress, workplace(folder, space) as made:
         return {
-            case.label: measured(case, _able(case, tools), made, rounds, progress) for case in CASES
+            case.label: _measured(case, _able(case, tools), made, rounds, progress)
+            for case in CASES
         }
 
 
 def _able(case: Case, tools: dict[str, Batch]) -> dict[str, Batch]:
     """Those that can: reflink-copy does not replace a file."""
     return {name: tool for name, tool in tools.items() if not (case.over and name == REFLINK_COPY)}
+
+
+def _measured(
+    case: Case, tools: dict[str, Batch], folder: Path, rounds: int, progress: Progress
+) -> dict[str, Figure]:
+    """Run ``rounds`` batches of each tool; tools take turns."""
+    source = folder / "source"
+    write_source(source, case.size)
+    names = {}
+    for number, (name, tool) in enumerate(tools.items()):
+        over = folder / f"over-{number}"
+        write_source(over, case.size)
+        few = _names(case, over, _FEWEST)
+        fitting = int(_BATCH_NS / tool(str(source), few))
+        _settle(case, few)
+        names[name] = _names(case, over, max(_FEWEST, min(_MOST, fitting)))
+    batches: dict[str, tuple[float, ...]] = dict.fromkeys(tools, ())
+    for order in islice(turns(tools), rounds):
+        for name in order:
+            progress.step(f"{case.label}, {name}")
+            batches[name] += (tools[name](str(source), names[name]),)
+            _settle(case, names[name])
+    for file in folder.iterdir():
+        file.unlink()
+    return {name: Figure(samples) for name, samples in batches.items()}
+
+
+def _names(case: Case, over: Path, count: int) -> list[str]:
+    """Where a batch of ``count`` copies goes: to ``over`` every time, or to new files."""
+    if case.over:
+        return [str(over)] * count
+    return [str(over.with_name(f"new-{number:04}")) for number in range(count)]
+
+
+def _settle(case: Case, copies: Sequence[str]) -> None:
+    """Leave nothing of a batch for the next tool to pay for."""
+    if not case.over:
+        for copy in copies:
+            os.unlink(copy)
+        return
+    fd = os.open(copies[0], os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _python_batch(copier: Copier, src: str, copies: Sequence[str]) -> float:
+    copy = copier.copy
+    gc.disable()
+    try:
+        started = time.perf_counter_ns()
+        for dst in copies:
+            copy(src, dst)
+        return (time.perf_counter_ns() - started) / len(copies)
+    finally:
+        gc.enable()
 
 
 def _table(figures: dict[str, dict[str, Figure]]) -> str:

@@ -70,16 +70,15 @@ def write_source(path: Path, size: int) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove ``folder``; network clients may need a moment for a file that was just open."""
-    failure = _removal(folder)
     for _ in range(_ATTEMPTS):
-        if failure is None:
+        if _failure(folder) is None:
             return
         time.sleep(_PAUSE_SECONDS)
-        failure = _removal(folder)
-    print(f"{folder}: not removed: {failure}", file=sys.stderr, flush=True)
+    if failure := _failure(folder):
+        print(f"{folder}: not removed: {failure}", file=sys.stderr, flush=True)
 
 
-def _removal(folder: Path) -> OSError | None:
+def _failure(folder: Path) -> OSError | None:
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

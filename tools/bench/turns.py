@@ -11,6 +11,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from bench.errors import BenchmarkError, WrongCopyError
@@ -60,23 +61,18 @@ def run(plan: Plan, copiers: Sequence[Copier], transfer: Transferring, folder: P
         return [session.row(size) for size in plan.sizes]
 
 
+@dataclass
 class _Session:
     """A run: every copy gets a name that was never there before."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        copiers: Sequence[Copier],
-        transfer: Transferring,
-        folder: Path,
-        progress: Progress,
-    ) -> None:
-        self._plan = plan
-        self._transfer = transfer
-        self._copiers = copiers
-        self._turns = turns(copiers)
-        self._folder = folder
-        self._progress = progress
+    _plan: Plan
+    _copiers: Sequence[Copier]
+    _transfer: Transferring
+    _folder: Path
+    _progress: Progress
+
+    def __post_init__(self) -> None:
+        self._turns = turns(self._copiers)
         self._serial = itertools.count()
 
     def row(self, size: int) -> Row:

@@ -11,26 +11,14 @@ from common.errors import ToolError
 from common.signals import Stopped, stoppable
 
 Job = Callable[[], Optional[int]]
+AS_WRITTEN = argparse.RawDescriptionHelpFormatter
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that prints ``description`` and ``epilog`` as they are written."""
-
-    def __init__(
-        self,
-        prog: str | None = None,
-        description: str | None = None,
-        epilog: str | None = None,
-        usage: str | None = None,
-    ) -> None:
-        """All of them are optional, as subcommands are parsers, too."""
-        super().__init__(
-            prog=prog,
-            description=description,
-            epilog=epilog,
-            usage=usage,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+def parser(
+    program: str, description: str, epilog: str | None = None, usage: str | None = None
+) -> argparse.ArgumentParser:
+    """An argument parser that prints its description and epilog as they are written."""
+    return argparse.ArgumentParser(program, usage, description, epilog, formatter_class=AS_WRITTEN)
 
 
 def say(program: str, text: str) -> None:
@@ -42,19 +30,21 @@ def exit_code(
     program: str,
     job: Job,
     stopped: str = "everything it made is removed",
+    failed: int = 2,
     expected: tuple[type[Exception], ...] = (ToolError, OSError),
 ) -> int:
     """Does the job; returns its exit code, or that of the error or signal that ended it.
 
-    An ``expected`` error is one line on stderr. So is a signal, unless ``stopped`` is empty, which
-    says what is left; its exit code is 128 + its number, as a shell has it.
+    An ``expected`` error is one line on stderr; its exit code is its own, or ``failed``. A signal
+    is one line as well, unless ``stopped``, which says what is left, is empty. Its exit code is
+    128 + its number, as a shell has it.
     """
     try:
         with stoppable():
             return job() or 0
     except expected as error:
         say(program, str(error))
-        return error.exit_code if isinstance(error, ToolError) else ToolError.exit_code
+        return getattr(error, "exit_code", None) or failed
     except Stopped as signalled:
         if stopped:
             say(program, f"stopped by {signal.Signals(signalled.signum).name}; {stopped}")

@@ -6,4 +6,4 @@ from __future__ import annotations
 class ToolError(Exception):
     """The tool cannot do what it was asked; the message says why and what to do."""
 
-    exit_code = 2
+    exit_code: int | None = None  # None: the exit code that the tool has for every failure

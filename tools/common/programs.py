@@ -21,9 +21,7 @@ class ProgramError(ToolError):
     ``printed`` is all that it printed, first what went to stderr.
     """
 
-    exit_code = 125  # as of timeout, env and docker
-
-    def __init__(self, argv: Sequence[str], code: int, printed: str = "") -> None:
+    def __init__(self, argv: Sequence[str], printed: str, code: int = 0) -> None:
         """The message is the beginning of the command line, and all that was printed."""
         self.program = argv[0]
         self.printed = printed.strip() or f"exit code {code}"
@@ -49,19 +47,22 @@ def output(
 ) -> str:
     """Runs a program; returns what it printed to stdout.
 
-    Raises ProgramError if the program fails, subprocess.TimeoutExpired after ``seconds``.
+    Raises ProgramError if the program fails, or takes more than ``seconds``.
     """
-    done = subprocess.run(
-        argv,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=seconds,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProgramError(argv, f"takes more than {seconds} s") from error
     if done.returncode:
-        raise ProgramError(argv, done.returncode, done.stderr + done.stdout)
+        raise ProgramError(argv, done.stderr + done.stdout, done.returncode)
     return done.stdout

@@ -1,16 +1,13 @@
-"""A lab of real file servers and file systems on one machine.
+"""Real file servers, real file systems and a Windows on one machine: tools/lab.py.
 
-A Debian kernel boots in QEMU with this machine's root as its root, and mounts shares
-of Samba servers that run outside it. No module here needs more than the standard library.
+No module here needs more than the standard library.
 
-cli       arguments and exit codes
-mounts    the one table of mounts: --help, the servers and the guest all read it
-setup     --setup: what is fetched and installed, and what is missing at run time
-packages  Debian packages: installed here, or unpacked into the cache
-host      one run, seen from outside: disks, servers, virtual machine, output
-disks     file systems in image files
-samba     smbd
-machine   the command line of the virtual machine
-boot.sh   first program in the guest: a root with a cache
-guest     one run, seen from inside: mounts (guest_mounts), then the command
+vm         a virtual machine with network shares and disks
+wine       a Windows Python under Wine
+cache      where --setup keeps what it has fetched
+command    what both labs have on their command lines, and how they end
+errors     errors that end the lab with one line, and the exit codes
+packages   Debian packages: installed here, or unpacked into the cache
+pieces     what --setup provides, and what is missing at run time
+processes  processes that end with the lab
 """

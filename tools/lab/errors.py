@@ -1,16 +1,16 @@
-"""What ends the lab with one clear line instead of a traceback."""
+"""Errors that end the lab with one line, and the exit codes."""
 
 from __future__ import annotations
+
+from common.errors import ToolError
 
 EXIT_MISSING = 2
 EXIT_SKIPPED = 3
 EXIT_BROKEN = 125  # as of timeout, env and docker: the tool failed, not the command
 
 
-class LabError(Exception):
+class LabError(ToolError):
     """The lab itself failed."""
-
-    exit_code = EXIT_BROKEN
 
 
 class MissingPieceError(LabError):
@@ -19,5 +19,5 @@ class MissingPieceError(LabError):
     exit_code = EXIT_MISSING
 
     def __init__(self, piece: str, setup: str = "--setup") -> None:
-        """Name the piece and the command line that provides it."""
+        """The message names the piece and the command line that provides it."""
         super().__init__(f"{piece} is missing: run python tools/lab.py {setup}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.programs import output
+
+from lab import cache
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -22,15 +24,6 @@ WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"]
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\nexit 101\n"
 SERVICES = Path("/etc/init.d")
-
-
-def output(argv: Sequence[str]) -> str:
-    """What a command prints; its own error text if it fails."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode:
-        message = f"{' '.join(argv)}: {done.stderr.strip() or done.stdout.strip()}"
-        raise LabError(message)
-    return done.stdout
 
 
 def install(packages: Sequence[str]) -> None:
@@ -104,14 +97,13 @@ def _codename() -> str:
 class Suite:
     """One suite of the mirror, with lists of its own: the machine's are left alone."""
 
-    def __init__(self, mirror: Mirror, suite: str, folder: Path) -> None:
-        """Keep the lists in a folder of their own."""
-        self.name = suite
-        self._folder = folder
+    def __init__(self, name: str, mirror: Mirror) -> None:
+        """Fetch its list of packages, into a folder of its own in the cache."""
+        self._folder = folder = cache.folder() / "apt" / name
         lists = folder / "lists"
         lists.mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        (folder / "sources.list").write_text(mirror.source(suite))
+        (folder / "sources.list").write_text(mirror.source(name))
         self._options = [
             *("-o", f"Dir::Etc::sourcelist={folder}/sources.list"),
             *("-o", "Dir::Etc::sourceparts=-"),
@@ -120,9 +112,6 @@ class Suite:
             *("-o", f"Dir::Cache={folder}/cache"),
             *("-o", "APT::Sandbox::User=root"),  # _apt cannot read a cache in root's home
         ]
-
-    def update(self) -> None:
-        """Fetch the suite's list of packages."""
         output(["apt-get", "-qq", *self._options, "update"])
 
     def version(self, package: str) -> str:
@@ -147,11 +136,7 @@ class Suite:
             fetch = ["install", "--download-only", "--yes", "--no-install-recommends"]
         else:
             fetch = ["download"]
-        command = ["apt-get", "-qq", *self._options, *fetch, *packages]
-        done = subprocess.run(command, cwd=debs, capture_output=True, text=True, check=False)
-        if done.returncode:
-            message = f"apt-get {fetch[0]} of {self.name}: {done.stderr.strip()}"
-            raise LabError(message)
+        output(["apt-get", "-qq", *self._options, *fetch, *packages], debs)
         root.mkdir(parents=True, exist_ok=True)
         # base-files first: it has the links /bin, /lib that the others are unpacked through
         for deb in sorted(

@@ -52,9 +52,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def group_alive(process: subprocess.Popen[bytes]) -> bool:
     """Whether any process of the group is left; reaps those that are ours."""
     process.poll()
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-process.pid, os.WNOHANG) != (0, 0):
-            pass
+    children_alive(-process.pid)
     try:
         os.killpg(process.pid, 0)
     except ProcessLookupError:
@@ -62,31 +60,21 @@ def group_alive(process: subprocess.Popen[bytes]) -> bool:
     return True
 
 
+def children_alive(which: int = -1) -> bool:
+    """Reaps the children that have ended, adopted ones too; whether any is left of ``which``.
+
+    These are all, or with ``-group`` those of a process group.
+    """
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(which, os.WNOHANG) != (0, 0):
+            pass
+        return True
+    return False
+
+
 def adopt_orphans() -> None:
     """Become the parent of processes whose own has gone: in a container nobody else reaps them."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-class Interrupted(SystemExit):
-    """A signal asked the lab to end: exit code 128 + signal, as of a shell."""
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn the first signal into an exception; later ones must not interrupt the clean-up."""
-
-    def interrupt(signum: int, _frame: object) -> None:
-        for other in before:
-            signal.signal(other, signal.SIG_IGN)
-        raise Interrupted(128 + signum)
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {signum: signal.signal(signum, interrupt) for signum in signals}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def tail(path: Path, lines: int = 20) -> str:

@@ -8,8 +8,9 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from common.programs import output
+
 from lab.errors import LabError
-from lab.packages import output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
-import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from common.programs import ProgramError, output
 
 from lab.vm.mounts import FILE_SYSTEMS, MOUNTS, Mount
 
@@ -80,7 +81,7 @@ class Mounts:
             if row.kind == kind:
                 try:
                     self.here[row.name] = mount(row)
-                except (OSError, subprocess.SubprocessError) as error:
+                except (OSError, ProgramError) as error:
                     self.skipped[row.name] = reason(error)
 
     def _disk(self, row: Mount) -> Path:
@@ -123,18 +124,14 @@ class Mounts:
 
 
 def run(*argv: str | Path) -> None:
-    """Run a program; its complaint ends up in the reason for a skip."""
-    subprocess.run(
-        [str(argument) for argument in argv], capture_output=True, check=True, timeout=STEP_SECONDS
-    )
+    """Run a program."""
+    output([str(argument) for argument in argv], seconds=STEP_SECONDS)
 
 
 def reason(error: Exception) -> str:
     """Why a row is skipped, in one line."""
-    if isinstance(error, subprocess.CalledProcessError):
-        lines = error.stderr.decode(errors="replace").split("\n")
-        first = next((line for line in lines if line.strip()), f"exit code {error.returncode}")
-        return f"{error.cmd[0]}: {first.strip()}"
+    if isinstance(error, ProgramError):
+        return f"{error.program}: {error.first_line}"
     return str(error)
 
 

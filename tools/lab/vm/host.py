@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from common.errors import ToolError
+
 from lab.errors import EXIT_SKIPPED, LabError
-from lab.processes import adopt_orphans, interruptible, running, tail
+from lab.processes import adopt_orphans, running, tail
 from lab.vm import machine, samba, setup
 from lab.vm.disks import loop_mount, make_image, private_mounts
 from lab.vm.mounts import FILE_SYSTEMS, MOUNTS, SMB_SERVERS
@@ -49,7 +51,7 @@ class Session:
 def run(session: Session, say: Say) -> int:
     """Boot, mount, run the command; its exit code. Nothing is left behind."""
     setup.require(session.kernel, session.samba)
-    with interruptible(), ExitStack() as stack:
+    with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="speedcopy-lab-")))
         adopt_orphans()
         private_mounts()
@@ -69,7 +71,7 @@ def _mount_disks(scratch: Path, stack: ExitStack) -> tuple[dict[str, Path], dict
         try:
             make_image(name, image)
             stack.enter_context(loop_mount(image, directory))
-        except LabError as error:
+        except ToolError as error:
             absent[name] = str(error)
             continue
         disks[name] = directory
@@ -117,7 +119,7 @@ def _write_session(
         "ports": {name: server.port for name, server in servers.items()},
         "writable": [str(path) for path in session.writable],
         "absent": absent,
-        "ksmbd": str(setup.ksmbd_tools().entry.path),
+        "ksmbd": str(setup.KSMBD_TOOLS.path),
     }
     (scratch / "session.json").write_text(json.dumps(text))
 

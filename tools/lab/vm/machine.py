@@ -64,7 +64,7 @@ def command_line(
     shared = [f"{GUEST_SCRATCH}={scratch}"]
     shared += [f"{GUEST_WRITABLE}/{number}={path}" for number, path in enumerate(writable)]
     return [
-        str(setup.virtme_ng().entry.path / "bin/virtme-run"),
+        str(setup.VIRTME_NG.path / "bin/virtme-run"),
         *(f"--{flag}" for flag in flags),
         *(f"--{name}={value}" for name, value in options.items()),
         *(f"--rwdir={directories}" for directories in shared),

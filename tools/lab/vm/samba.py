@@ -121,7 +121,7 @@ def chroot(samba: str, scratch: Path, stack: ExitStack) -> Path | None:
     """The root directory for a Samba that is not this machine's, with the scratch in it."""
     if samba == setup.DEFAULT_SAMBA:
         return None
-    root = setup.samba(samba).entry.path
+    root = setup.samba(samba).path
     for directory in (Path("/dev"), Path("/proc"), scratch):
         inside = root / directory.relative_to("/")
         stack.enter_context(mounted(["--rbind", str(directory)], inside))

@@ -1,4 +1,4 @@
-"""What the lab is made of: --setup builds the pieces, a run asks whether they are here."""
+"""What --setup of this lab fetches and installs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import platform
 import re
 import shutil
 import sys
-import time
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import cache
-from lab.errors import LabError, MissingPieceError
-from lab.packages import Mirror, Suite, install, output
+from common.programs import output
+
+from lab import pieces
+from lab.errors import LabError
+from lab.packages import Mirror, Suite, install
+from lab.pieces import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from pathlib import Path
 
 # Debian package: a file that shows that it is here. A run looks for the file: dpkg is slow.
 PACKAGES = {
@@ -37,7 +38,6 @@ PACKAGES = {
     "xfsprogs": "/usr/sbin/mkfs.xfs",
     "btrfs-progs": "/usr/bin/btrfs",
 }
-VIRTME_NG = "virtme-ng>=1.32"
 
 DEFAULT_KERNEL = "6.12"
 TESTING = "testing"
@@ -54,76 +54,36 @@ SAMBAS = (DEFAULT_SAMBA, TESTING)
 
 # ksmbd-tools conflicts with samba, so it is unpacked beside it; libnl is its only dependency
 # that the packages above do not bring.
-KSMBD_TOOLS = "ksmbd-tools"
+KSMBD_PACKAGE = "ksmbd-tools"
 KSMBD_LIBRARIES = ("libnl-3-200", "libnl-genl-3-200")
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A folder of the cache that a run needs."""
-
-    name: str
-    entry: cache.Entry
-    fill: Callable[[Path], None]
-    option: str = ""  # that --setup must be given as well
-
-
-def virtme_ng() -> Piece:
-    """The vng program, in a virtual environment of its own."""
-    return Piece("virtme-ng", _entry("virtme-ng"), _install_virtme_ng)
-
-
-def ksmbd_tools() -> Piece:
-    """The user-space half of the kernel's SMB server."""
-    return Piece("ksmbd-tools", _entry("ksmbd-tools"), _unpack_ksmbd)
 
 
 def kernel(version: str) -> Piece:
     """A kernel and its modules: 6.12, 6.1 or the newest of testing."""
     option = "" if version == DEFAULT_KERNEL else f" --kernel {version}"
-    entry = _entry(f"kernel-{version}")
-    return Piece(f"kernel {version}", entry, partial(_unpack_kernel, version), option)
+    place = f"kernel-{version}"
+    return Piece(f"kernel {version}", place, partial(_unpack_kernel, version), option)
 
 
 def samba(name: str) -> Piece:
     """The root directory of a Samba of another Debian."""
-    entry = _entry(f"samba-{name}")
-    return Piece(f"Samba of {name}", entry, partial(_unpack_samba, name), f" --samba {name}")
+    fill = partial(_unpack_samba, name)
+    return Piece(f"Samba of {name}", f"samba-{name}", fill, f" --samba {name}")
 
 
 def kernel_image(version: str) -> Path:
     """The file to boot; virtme-ng finds the modules beside its folder."""
-    return next(kernel(version).entry.path.glob("boot/vmlinuz-*"))
+    return next(kernel(version).path.glob("boot/vmlinuz-*"))
 
 
 def setup(kernel_version: str, samba_name: str, say: Callable[[str], None]) -> None:
     """Install and fetch what is missing, saying what is done."""
-    provide(_missing_packages(), _pieces(kernel_version, samba_name), say)
-
-
-def provide(packages: list[str], pieces: Iterable[Piece], say: Callable[[str], None]) -> None:
-    """Install packages of Debian and build the pieces that are not here yet."""
-    started = time.monotonic()
-    say(f"Debian packages: {'installing ' + ' '.join(packages) if packages else 'here'}")
-    if packages:
-        install(packages)
-    for piece in pieces:
-        if piece.entry.complete:
-            say(f"{piece.name}: here")
-        else:
-            say(f"{piece.name}: into {piece.entry.path}")
-            piece.entry.build(piece.fill)
-    say(f"set up in {time.monotonic() - started:.0f} s")
+    pieces.provide(PACKAGES, _pieces(kernel_version, samba_name), say)
 
 
 def require(kernel_version: str, samba_name: str) -> None:
     """Raise for the first piece that a run would miss."""
-    for package in _missing_packages():
-        name = f"Debian package {package}"
-        raise MissingPieceError(name)
-    for piece in _pieces(kernel_version, samba_name):
-        if not piece.entry.complete:
-            raise MissingPieceError(piece.name, f"--setup{piece.option}")
+    pieces.require(PACKAGES, _pieces(kernel_version, samba_name))
 
 
 def require_root() -> None:
@@ -133,43 +93,29 @@ def require_root() -> None:
         raise LabError(message)
 
 
-def _entry(name: str) -> cache.Entry:
-    return cache.Entry(cache.folder() / name)
-
-
-def _missing_packages() -> list[str]:
-    return [package for package, file in PACKAGES.items() if not Path(file).exists()]
-
-
 def _pieces(kernel_version: str, samba_name: str) -> list[Piece]:
-    pieces = [virtme_ng(), ksmbd_tools(), kernel(kernel_version)]
-    return pieces if samba_name == DEFAULT_SAMBA else [*pieces, samba(samba_name)]
-
-
-def _suite(name: str, mirror: Mirror) -> Suite:
-    suite = Suite(mirror, name, cache.folder() / "apt" / name)
-    suite.update()
-    return suite
+    always = [VIRTME_NG, KSMBD_TOOLS, kernel(kernel_version)]
+    return always if samba_name == DEFAULT_SAMBA else [*always, samba(samba_name)]
 
 
 def _install_virtme_ng(folder: Path) -> None:
     if importlib.util.find_spec("ensurepip") is None:  # Debian packages it apart
         install(["python3-venv"])
     output([sys.executable, "-m", "venv", str(folder)])
-    output([f"{folder}/bin/pip", "install", "--quiet", VIRTME_NG])
+    output([f"{folder}/bin/pip", "install", "--quiet", "virtme-ng>=1.32"])
 
 
 def _unpack_ksmbd(folder: Path) -> None:
     mirror = Mirror.of_this_machine()
-    release = _suite(mirror.codename, mirror)
+    release = Suite(mirror.codename, mirror)
     release.unpack(KSMBD_LIBRARIES, folder)
-    backports = _suite(f"{mirror.codename}-backports", mirror)  # newer: for newer kernels
-    source = backports if backports.version(KSMBD_TOOLS) else release
-    source.unpack([KSMBD_TOOLS], folder)
+    backports = Suite(f"{mirror.codename}-backports", mirror)  # newer: for newer kernels
+    source = backports if backports.version(KSMBD_PACKAGE) else release
+    source.unpack([KSMBD_PACKAGE], folder)
 
 
 def _unpack_samba(name: str, folder: Path) -> None:
-    suite = _suite(name, Mirror.of_this_machine())
+    suite = Suite(name, Mirror.of_this_machine())
     suite.unpack(["base-files", "samba"], folder, with_dependencies=True)
     for file in ("passwd", "group"):  # a maintainer script would have made them
         shutil.copy(f"/etc/{file}", folder / "etc" / file)
@@ -183,7 +129,7 @@ def _unpack_kernel(version: str, folder: Path) -> None:
     suites += [(f"{mirror.codename}-backports", mirror), (mirror.codename, mirror)]
     testing = [(TESTING, mirror)]
     for name, source in testing if version == TESTING else suites + testing:
-        suite = _suite(name, source)
+        suite = Suite(name, source)
         for package in (KERNEL_PACKAGE, VERSIONED_KERNEL_PACKAGE.format(version)):
             if version == TESTING or suite.version(package).startswith(f"{version}."):
                 suite.unpack(_kernel_packages(suite, package), folder)
@@ -223,3 +169,9 @@ def _trim_modules(folder: Path) -> None:
             module.unlink()
     if packed := [str(module) for module in folder.rglob("*.ko.xz")]:
         output(["xz", "--decompress", *packed])
+
+
+# The vng program, in a virtual environment of its own.
+VIRTME_NG = Piece("virtme-ng", "virtme-ng", _install_virtme_ng)
+# The user-space half of the kernel's SMB server.
+KSMBD_TOOLS = Piece("ksmbd-tools", "ksmbd-tools", _unpack_ksmbd)

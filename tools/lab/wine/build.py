@@ -11,13 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lab.wine import setup as wine_setup
-from lab.wine.server import output
+from common.programs import output
+
+from lab.wine import setup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROJECT = Path(__file__).resolve().parents[3]
+FAKE = Path(__file__).with_name("fake_copyfile2.c")
 PLATFORM = "win32"  # the key of build_ffi.PLATFORMS
 TAG = "cp39-abi3-win_amd64"
 LIMITED_API = "-DPy_LIMITED_API=0x03090000"
@@ -61,9 +63,8 @@ class Extension(NamedTuple):
 
 def wheel(destination: Path) -> Path:
     """Cross-build the wheel of the project for 64-bit Windows into a folder."""
-    python = wine_setup.windows_python(wine_setup.DEFAULT_PYTHON)
-    wine_setup.require_packages()
-    wine_setup.require(python, wine_setup.builders())
+    python = setup.windows_python(setup.DEFAULT_PYTHON)
+    setup.require(python, setup.BUILDERS, packages=True)
     destination.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         project, tree = Path(name, "project"), Path(name, "wheel")
@@ -72,7 +73,7 @@ def wheel(destination: Path) -> Path:
                  "dist_info", "--output-dir", str(tree)], project)  # fmt: skip
         extension = _emit(project)
         built = tree / f"{extension.module.replace('.', '/')}.pyd"
-        _compile(extension, project, python.entry.path, built)
+        _compile(extension, project, python.path, built)
         (dist_info,) = tree.glob("*.dist-info")
         (dist_info / "WHEEL").write_text(WHEEL_FILE)
         pack = ["-m", "wheel", "pack", "--dest-dir"]
@@ -82,17 +83,16 @@ def wheel(destination: Path) -> Path:
 
 def fake_copyfile2(folder: Path) -> Path:
     """Compile the CopyFile2 that the tests put in the place of Windows' own."""
-    wine_setup.require_packages()
+    setup.require(packages=True)
     built = folder / "fake_copyfile2.dll"
     options = [*STRICT, "-D_WIN32_WINNT=0x0a00", "-shared", "-static-libgcc", "-s"]
-    output([MINGW, *options, str(PROJECT / "tests/windows/fake_copyfile2.c"), "-o", str(built)])
+    output([MINGW, *options, str(FAKE), "-o", str(built)])
     return built
 
 
 def check_targets() -> int:
     """Compile the Windows sources for every target; the number of targets that complain."""
-    wine_setup.require_packages()
-    wine_setup.require(wine_setup.builders(), wine_setup.zig())
+    setup.require(setup.BUILDERS, setup.ZIG, packages=True)
     with tempfile.TemporaryDirectory() as name:
         project = Path(name)
         _copy_project(project)
@@ -101,7 +101,7 @@ def check_targets() -> int:
 
 
 def _targets() -> dict[str, list[str]]:
-    zig = [str(wine_setup.zig().entry.path / "ziglang/zig"), "cc", "-target"]
+    zig = [str(setup.ZIG.path / "ziglang/zig"), "cc", "-target"]
     return {
         "x86_64": [MINGW],
         "i686": ["i686-w64-mingw32-gcc"],
@@ -112,7 +112,7 @@ def _targets() -> dict[str, list[str]]:
 
 def _target_fails(name: str, compiler: Sequence[str], extension: Extension, project: Path) -> bool:
     compile_only = [*compiler, *STRICT, *_options(extension), "-o", "target.o", "-c"]
-    cache = str(wine_setup.folder() / "zig-cache")
+    cache = str(setup.folder() / "zig-cache")
     environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     results = [
         subprocess.run([*compile_only, source], cwd=project, env=environment, check=False)
@@ -165,5 +165,5 @@ def _object(source: Path, options: Sequence[str], project: Path) -> Path:
 
 def _python(arguments: Sequence[str], folder: Path) -> str:
     """Run this Python with the build packages of the lab."""
-    packages = str(wine_setup.builders().entry.path)
+    packages = str(setup.BUILDERS.path)
     return output([sys.executable, *arguments], folder, {**os.environ, "PYTHONPATH": packages})

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.processes import STOP_SECONDS, Interrupted
-from lab.wine import setup as wine_setup
+from common.signals import Stopped
+
+from lab.processes import STOP_SECONDS
+from lab.wine import setup
 from lab.wine.server import Wine, windows_path
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Session:
         )
         try:
             return process.wait()
-        except Interrupted:  # Ctrl-C has reached the command as well: let it have its last word
+        except Stopped:  # Ctrl-C has reached the command as well: let it have its last word
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             raise
@@ -62,18 +64,18 @@ class Session:
 @contextlib.contextmanager
 def session(version: str) -> Iterator[Session]:
     """Start Wine with a Windows Python; everything is gone afterwards."""
-    python = wine_setup.windows_python(version)
-    tests = wine_setup.tests_of_python(version)
-    wine_setup.require(wine_setup.wine(), wine_setup.prefix(), python, tests)
+    python = setup.windows_python(version)
+    tests = setup.tests_of_python(version)
+    setup.require(setup.WINE, setup.PREFIX, python, tests)
     # In the cache: hard links do not reach further.
-    with tempfile.TemporaryDirectory(prefix="run-", dir=wine_setup.folder()) as name:
+    with tempfile.TemporaryDirectory(prefix="run-", dir=setup.folder()) as name:
         scratch = Path(name)
-        windows = Wine(wine_setup.wine().entry.path, wine_setup.copy_of_prefix(scratch))
+        windows = Wine(setup.WINE.path, setup.copy_of_prefix(scratch))
         windows.environment[UNC_VARIABLE] = UNC
         _make_share(scratch / "share", windows.prefix)
         own = scratch / "python"
-        shutil.copytree(python.entry.path, own, copy_function=os.link)
-        shutil.copytree(tests.entry.path, own / "Lib/test", copy_function=os.link)
+        shutil.copytree(python.path, own, copy_function=os.link)
+        shutil.copytree(tests.path, own / "Lib/test", copy_function=os.link)
         with windows.running():
             yield Session(windows, own / "python.exe")
 

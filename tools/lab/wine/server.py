@@ -6,20 +6,19 @@ import contextlib
 import os
 import signal
 import subprocess
-import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
-from lab.processes import POLL_SECONDS, STOP_SECONDS, adopt_orphans
+from common.programs import ProgramError, output
+
+from lab.processes import POLL_SECONDS, STOP_SECONDS, adopt_orphans, children_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 PROGRAMS = "usr/lib/wine"  # in the folder that Wine is unpacked in
 PERSIST_SECONDS = 60  # without clients; a run that is killed leaves no server behind for long
-COMMAND_WIDTH = 120  # of a failed command in an error message
 
 # Root may write into files that their mode forbids, so a read-only file would not be one.
 LIKE_A_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
@@ -32,34 +31,6 @@ DROPPED = ("DISPLAY", "WAYLAND_DISPLAY", "PYTHONHOME", "PYTHONPATH", "TMPDIR")
 def windows_path(path: Path) -> str:
     """The name that Windows programs know a file of this machine by."""
     return "Z:" + str(path.resolve()).replace("/", "\\")
-
-
-class CommandError(LabError):
-    """A program that the lab needs has failed."""
-
-    def __init__(self, argv: Sequence[str], text: str) -> None:
-        """Shows the beginning of the command line, and all that the program said."""
-        command = textwrap.shorten(" ".join(argv), COMMAND_WIDTH, placeholder=" …")
-        super().__init__(f"{command}: {text.strip() or 'failed'}")
-
-
-def output(
-    argv: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None
-) -> str:
-    """What a command prints; CommandError if it fails."""
-    done = subprocess.run(
-        argv,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise CommandError(argv, done.stderr + done.stdout)
-    return done.stdout
 
 
 class Wine:
@@ -90,7 +61,7 @@ class Wine:
         return [*confined, str(self._programs / program), *arguments]
 
     def output(self, program: str, *arguments: str) -> str:
-        """What a program prints, while the server runs; CommandError if it fails."""
+        """What a program prints, while the server runs; ProgramError if it fails."""
         return output(self.argv(program, *arguments), environment=self.environment)
 
     def _start(self, program: str, *arguments: str) -> None:
@@ -101,7 +72,7 @@ class Wine:
             argv, env=self.environment, stdin=null, stdout=null, stderr=null, check=False
         )
         if done.returncode:
-            raise CommandError(argv, f"exit code {done.returncode}")
+            raise ProgramError(argv, "", done.returncode)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -116,10 +87,10 @@ class Wine:
             self._stop()
 
     def _stop(self) -> None:
-        with contextlib.suppress(CommandError):  # there is none any more
+        with contextlib.suppress(ProgramError):  # there is none any more
             self._start("wineserver64", "-k")
         deadline = time.monotonic() + STOP_SECONDS
-        while (left := self._processes()) or _children():
+        while (left := self._processes()) or children_alive():
             if time.monotonic() > deadline:
                 if not left:  # only children of somebody else in this process
                     break
@@ -149,15 +120,6 @@ def _environment(pid: int) -> Sequence[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:  # gone, or not ours
         return ()
-
-
-def _children() -> bool:
-    """Take leave of the adopted orphans that have ended; whether any child goes on."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG) != (0, 0):
-            pass
-        return True
-    return False
 
 
 def _kill(pids: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""What the Wine lab is made of: --setup builds the pieces, a run asks whether they are here."""
+"""What --setup of this lab fetches and installs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import cache
-from lab.errors import MissingPieceError
+from common.programs import output
+
+from lab import cache, pieces
 from lab.packages import Mirror, Suite
-from lab.vm.setup import Piece, provide
-from lab.wine.server import PROGRAMS, Wine, output
+from lab.pieces import Piece
+from lab.wine.server import PROGRAMS, Wine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,11 +73,6 @@ assert os.name == "nt"
 compileall.compile_dir(os.path.dirname(os.path.dirname(cffi.__file__)), quiet=2)
 """
 
-SETUP = "--windows --setup"  # of tools/lab.py
-
-BUILDERS = ("setuptools>=77", "cffi", "wheel")
-COMPILER_PACKAGE = "ziglang>=0.15"
-
 # Reserved names: Wine would open the serial port of this machine, and wait for it for ever.
 PORTS = tuple(f"COM{number}" for number in range(1, 10))
 
@@ -86,65 +82,32 @@ def folder() -> Path:
     return cache.folder() / "wine"
 
 
-def wine() -> Piece:
-    """Wine, with the C library that it was built for."""
-    return Piece("Wine 10", cache.Entry(folder() / "wine-10"), _unpack_wine)
-
-
-def prefix() -> Piece:
-    """A Windows drive to copy: making one takes Wine 8 s."""
-    return Piece("Wine prefix", cache.Entry(folder() / "prefix"), _make_prefix)
-
-
 def windows_python(version: str) -> Piece:
     """A CPython for Windows with the packages that the tests need."""
-    option = "" if version == DEFAULT_PYTHON else f" --python {version}"
-    entry = cache.Entry(folder() / f"python-{version}")
-    return Piece(f"Windows Python {version}", entry, partial(_unpack_python, version), option)
+    place, fill = f"wine/python-{version}", partial(_unpack_python, version)
+    return Piece(f"Windows Python {version}", place, fill, _option(version))
 
 
 def tests_of_python(version: str) -> Piece:
     """CPython's own tests of shutil."""
-    option = "" if version == DEFAULT_PYTHON else f" --python {version}"
-    entry = cache.Entry(folder() / f"tests-{version}")
-    return Piece(f"tests of Python {version}", entry, partial(_unpack_tests, version), option)
+    place, fill = f"wine/tests-{version}", partial(_unpack_tests, version)
+    return Piece(f"tests of Python {version}", place, fill, _option(version))
 
 
-def builders() -> Piece:
-    """What makes a wheel, for the Python that runs this."""
-    entry = cache.Entry(folder() / f"builders-{sys.implementation.cache_tag}")
-    return Piece("build packages", entry, partial(_pip_install, [*BUILDERS]))
-
-
-def zig() -> Piece:
-    """A compiler for ARM64."""
-    return Piece("zig", cache.Entry(folder() / "zig"), partial(_pip_install, [COMPILER_PACKAGE]))
+def _option(version: str) -> str:
+    return "" if version == DEFAULT_PYTHON else f" --python {version}"
 
 
 def setup(python: str, say: Callable[[str], None]) -> None:
     """Install and fetch what is missing, saying what is done."""
     pythons = dict.fromkeys((DEFAULT_PYTHON, python))  # the wheel is built with the default
     own = [*map(windows_python, pythons), *map(tests_of_python, pythons)]
-    pieces = [wine(), prefix(), *own, builders(), zig()]
-    provide(_missing_packages(), pieces, say)
+    pieces.provide(PACKAGES, [WINE, PREFIX, *own, BUILDERS, ZIG], say)
 
 
-def require(*pieces: Piece) -> None:
-    """Raise for the first piece that is not here."""
-    for piece in pieces:
-        if not piece.entry.complete:
-            raise MissingPieceError(piece.name, f"{SETUP}{piece.option}")
-
-
-def require_packages() -> None:
-    """Raise for the first Debian package that is not here."""
-    for package in _missing_packages():
-        piece = f"Debian package {package}"
-        raise MissingPieceError(piece, SETUP)
-
-
-def _missing_packages() -> list[str]:
-    return [package for package, file in PACKAGES.items() if not Path(file).exists()]
+def require(*needed: Piece, packages: bool = False) -> None:
+    """Raise for the first piece that is not here; and, if need be, for Debian packages."""
+    pieces.require(PACKAGES if packages else {}, needed, "--windows --setup")
 
 
 def _unpack_wine(root: Path) -> None:
@@ -162,14 +125,12 @@ def _unpack_wine(root: Path) -> None:
     (libraries / "wine/x86_64-windows/zlib1.dll").write_bytes(stamped)
 
 
-def _unpack(suite_name: str, packages: Sequence[str], root: Path) -> None:
-    suite = Suite(Mirror.of_this_machine(), suite_name, cache.folder() / "apt" / suite_name)
-    suite.update()
-    suite.unpack(packages, root)
+def _unpack(suite: str, packages: Sequence[str], root: Path) -> None:
+    Suite(suite, Mirror.of_this_machine()).unpack(packages, root)
 
 
 def _make_prefix(path: Path) -> None:
-    drives = Wine(wine().entry.path, path)
+    drives = Wine(WINE.path, path)
     with drives.running():
         for port in PORTS:
             key = ("HKLM\\Software\\Wine\\Ports", "/v", port, "/d", "/dev/null", "/f")
@@ -220,7 +181,7 @@ def _unzip(archive: Path, inside: str, path: Path) -> None:
 def _smoke_test(path: Path) -> None:
     """Show that it works; its modules are compiled on the way."""
     with tempfile.TemporaryDirectory(dir=folder()) as scratch:
-        windows = Wine(wine().entry.path, copy_of_prefix(Path(scratch)))
+        windows = Wine(WINE.path, copy_of_prefix(Path(scratch)))
         with windows.running():
             windows.output("wine64", str(path / "python.exe"), "-c", SMOKE_TEST)
 
@@ -228,7 +189,7 @@ def _smoke_test(path: Path) -> None:
 def copy_of_prefix(scratch: Path) -> Path:
     """A fresh Windows drive; the files of Windows itself are shared by hard links."""
     fresh = scratch / "prefix"
-    shutil.copytree(prefix().entry.path, fresh, symlinks=True, copy_function=os.link)
+    shutil.copytree(PREFIX.path, fresh, symlinks=True, copy_function=os.link)
     for registry in fresh.glob("*.reg"):  # the server writes them
         shared = registry.rename(f"{registry}.shared")
         shutil.copy(shared, registry)
@@ -242,3 +203,17 @@ def _pip_install(arguments: Sequence[str], target: Path) -> None:
 
 def _pip(arguments: Sequence[str]) -> None:
     output([sys.executable, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"])
+
+
+# Wine, with the C library that it was built for.
+WINE = Piece("Wine 10", "wine/wine-10", _unpack_wine)
+# A Windows drive to copy: making one takes Wine 8 s.
+PREFIX = Piece("Wine prefix", "wine/prefix", _make_prefix)
+# What makes a wheel, for the Python that runs this.
+BUILDERS = Piece(
+    "build packages",
+    f"wine/builders-{sys.implementation.cache_tag}",
+    partial(_pip_install, ["setuptools>=77", "cffi", "wheel"]),
+)
+# A compiler for ARM64.
+ZIG = Piece("zig", "wine/zig", partial(_pip_install, ["ziglang>=0.15"]))

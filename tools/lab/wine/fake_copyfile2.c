@@ -13,7 +13,7 @@
 
 enum moment { BEFORE_OPEN, AFTER_START, BEFORE_RETURN };
 
-/* fake_copyfile2.py has the same. */
+/* tests/windows/fake_copyfile2.py has the same. */
 typedef struct {
     /* what is to happen */
     HRESULT results[CALLS]; /* of each call; S_OK: it copies */
