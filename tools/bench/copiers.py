@@ -41,7 +41,7 @@ class Copier:
 
 @dataclass(frozen=True)
 class Ours(Copier):
-    """The one that says what happened, too."""
+    """speedcopy, which also reports what happened."""
 
     transfer: Transferring
     version: str
@@ -105,7 +105,7 @@ def _reflink_copy() -> Copier:
 
 
 def fetched(requirement: str, folder: Path) -> Path:
-    """Have pip download a release, into a folder without others; the wheel."""
+    """Download a release with pip, into a folder of its own; returns the wheel."""
     wheels = folder / "wheels" / requirement
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     options = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(wheels)]

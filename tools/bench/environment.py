@@ -34,7 +34,7 @@ _BSD_MOUNT = re.compile(
 
 @dataclass(frozen=True)
 class FileSystem:
-    """What a directory is on; ``options`` are only those that matter for copying."""
+    """The file system of a directory; ``options`` are only those that matter for copying."""
 
     kind: str
     source: str = ""
@@ -42,7 +42,7 @@ class FileSystem:
 
     @property
     def copies_ranges(self) -> bool:
-        """Whether copy_file_range may be the server's there, not the kernel's."""
+        """Whether copy_file_range may be done by a server there, not by this machine."""
         return self.kind in {"cifs", "smb3"} or (self.kind == "nfs4" and "vers=4.2" in self.options)
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class Environment:
 
 
 def environment(folder: Path, version: str) -> Environment:
-    """Look around; ``version`` is speedcopy's."""
+    """Collect it all; ``version`` is speedcopy's."""
     return Environment(
         folder=str(folder),
         file_system=file_system(folder),
@@ -83,7 +83,7 @@ def environment(folder: Path, version: str) -> Environment:
 
 
 def file_system(folder: Path) -> FileSystem:
-    """Find what ``folder`` is on; kind "unknown" where the system does not say."""
+    """The file system of ``folder``; "unknown" where the system does not say."""
     where = os.path.realpath(folder)
     try:
         if sys.platform == "win32":

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-#: How pip is asked for a module. What tools/dev.py brings along comes first.
+#: What pip calls each module. First those that tools/dev.py installs.
 _BROUGHT = {"tabulate": "tabulate", "speedcopy": f"-e {shlex.quote(str(ROOT))}"}
 _PACKAGES = {**_BROUGHT, "matplotlib": "matplotlib", "reflink_copy": "reflink-copy"}
 
 
 def modules(options: argparse.Namespace) -> None:
-    """Fail now, naming all that is missing, if a run with these options needs more modules."""
+    """Fail before the run, naming all that is missing, if these options need more modules."""
     wanted = [*_BROUGHT]
     if getattr(options, "plot", None):
         wanted.append("matplotlib")
@@ -33,17 +33,17 @@ def modules(options: argparse.Namespace) -> None:
 
 
 def module(name: str) -> ModuleType:
-    """Import what may not be installed."""
+    """Import a module that may not be installed."""
     _require([name.partition(".")[0]])
     return importlib.import_module(name)
 
 
 def room(folder: Path, space: int) -> None:
-    """Fail now rather than with a full disk, if ``space`` bytes do not fit into ``folder``."""
+    """Fail before the run, not with a full disk, if ``space`` bytes do not fit into ``folder``."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:
-        return  # whatever is wrong there, the copies will meet it
+        return  # the copies will report what is wrong there
     if usage.total and usage.free < space:  # some network file systems do not know, and say 0
         text = f"{space:,} bytes needed, {usage.free:,} available"
         text = f"{folder}: not enough space for {space >> 20} MB of files: {text}"
@@ -67,7 +67,7 @@ def _absent(name: str) -> str | None:
 
 
 def _remedy(missing: Iterable[str]) -> str:
-    """The command for pip; and what works where pip refuses, as on a fresh Debian."""
+    """The command for pip; and one that works where pip refuses, as on a fresh Debian."""
     packages = " ".join(_PACKAGES[name] for name in missing)
     install = f"{shlex.quote(sys.executable)} -m pip install {packages}"
     if sys.prefix != sys.base_prefix:

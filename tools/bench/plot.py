@@ -23,7 +23,7 @@ _PANELS_ABREAST = 2
 
 
 def require(picture: Path) -> None:
-    """Fail now rather than after the run, if ``picture`` cannot be drawn."""
+    """Fail before the run, not after it, if ``picture`` cannot be drawn."""
     figure = _matplotlib().figure.Figure()
     known = figure.canvas.get_supported_filetypes()
     if picture.suffix.lstrip(".").lower() not in known:

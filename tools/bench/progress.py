@@ -16,7 +16,7 @@ def show(text: str) -> None:
 
 
 class Progress:
-    """Counts steps; to be closed, so that its line is wiped out at the end."""
+    """Counts steps; closing it wipes out its line."""
 
     def __init__(self, total: int) -> None:
         """Expect ``total`` steps."""

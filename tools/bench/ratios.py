@@ -64,7 +64,7 @@ class Figure:
 
     @property
     def least(self) -> float:
-        """The batch that nothing came between."""
+        """The batch that was disturbed least."""
         return min(self.batches)
 
 
@@ -148,7 +148,7 @@ def _all_cases(tools: dict[str, Batch], folder: Path, rounds: int) -> dict[str, 
 
 
 def _able(case: Case, tools: dict[str, Batch]) -> dict[str, Batch]:
-    """Those that can: reflink-copy does not replace a file."""
+    """The tools that can do it: reflink-copy does not replace a file."""
     return {name: tool for name, tool in tools.items() if not (case.over and name == REFLINK_COPY)}
 
 
@@ -185,7 +185,7 @@ def _names(case: Case, over: Path, count: int) -> list[str]:
 
 
 def _settle(case: Case, copies: Sequence[str]) -> None:
-    """Leave nothing of a batch for the next tool to pay for."""
+    """Remove the copies, or write them back, so that they do not slow down the next tool."""
     if not case.over:
         for copy in copies:
             os.unlink(copy)

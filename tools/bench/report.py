@@ -48,7 +48,7 @@ def table(rows: Sequence[Row], peers: Sequence[str]) -> str:
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str]) -> str:
-    """A table to read as it is, and to paste where Markdown is."""
+    """A table in Markdown that can also be read as it is."""
     text: str = require().tabulate(
         rows, headers, tablefmt="github", disable_numparse=True, colalign=align
     )
@@ -56,7 +56,7 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Seque
 
 
 def summary(environment: Environment, rows: Sequence[Row], peers: Sequence[str]) -> str:
-    """The overall gain, and what made it, or why there is none."""
+    """The overall gain, the mechanisms, and why there is no gain if so."""
     others = "".join(f", {times(overall_gain(rows, peer))} vs {peer}" for peer in peers)
     gain = f"overall gain: {times(overall_gain(rows))}{others}"
     return "\n".join(("", gain, *_mechanisms(rows), *_no_gain(environment, rows)))
@@ -92,12 +92,12 @@ def as_json(environment: Environment, plan: Plan, rows: Sequence[Row]) -> str:
 
 
 def times(gain: float) -> str:
-    """A gain as it is read aloud: 3.07x."""
+    """A gain as text: 3.07x."""
     return f"{gain:.2f}x"
 
 
 def seconds(value: float) -> str:
-    """Three digits that count, never an exponent."""
+    """Three significant digits, never an exponent."""
     decimals = _DIGITS - 1 - math.floor(math.log10(value)) if value > 0 else 0
     return f"{value:.{max(0, decimals)}f}"
 
@@ -125,7 +125,7 @@ def _count(number: int, one: str, more: str) -> str:
 
 
 def _mechanisms(rows: Sequence[Row]) -> list[str]:
-    """One line for each run of sizes that went the same way."""
+    """One line for neighbouring sizes with the same mechanism."""
     groups = [
         (outcome, [size_mb(row.size) for row in same]) for outcome, same in groupby(rows, _outcome)
     ]

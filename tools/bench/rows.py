@@ -1,4 +1,4 @@
-"""What a run is asked for, and what comes of it: a plan, timings, rows."""
+"""What a run is asked for, and its results: plan, timings, rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Timing:
-    """One tool, one size: ``seconds`` for all ``copies`` of ``size`` bytes; a sample a repeat."""
+    """One tool, one size: ``seconds`` for all ``copies`` of ``size`` bytes; samples by repeat."""
 
     size: int
     copies: int
@@ -56,13 +56,13 @@ class Timing:
 
     @property
     def mb_per_s(self) -> float:
-        """The bytes of the row over its seconds."""
+        """The bytes of the row, in MB, divided by its seconds."""
         return self.size * self.copies / MB / self.seconds
 
 
 @dataclass(frozen=True)
 class Row:
-    """One size: a timing for each tool by name, and what speedcopy said of a copy."""
+    """One size: a timing for each tool by name, and what speedcopy reported for a copy."""
 
     size: int
     timings: dict[str, Timing]
@@ -75,7 +75,7 @@ class Row:
 
 
 def overall_gain(rows: Sequence[Row], over: str = "shutil") -> float:
-    """All seconds of ``over`` by all of speedcopy's."""
+    """All seconds of ``over``, divided by all of speedcopy's."""
     theirs = sum(row.timings[over].seconds for row in rows)
     return theirs / sum(row.timings["speedcopy"].seconds for row in rows)
 

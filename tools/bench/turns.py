@@ -1,4 +1,4 @@
-"""The copies, tools taking turns, on the clock."""
+"""The copies of a benchmark, on the clock; the tools take turns."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: A round that takes a moment only is tried again and again, and the fastest try counts, as of
-#: timeit: what else the machine was doing does not decide then.
+#: A short round is tried several times, and the fastest try counts, as timeit does it. So other
+#: work of the machine matters less.
 _MOST_TRIES = 9
 _TRIES_SECONDS = 1.0
 
 
 def turns(tools: Iterable[T]) -> Iterator[Sequence[T]]:
-    """Who comes when, a round at a time.
+    """The order of the tools, round by round.
 
-    In as many rounds as there are tools, each is once the first; in the next as many, all goes
-    backwards. So no tool always has the same one before it.
+    In as many rounds as there are tools, each tool is the first once. In the next as many, the
+    order is reversed. So no tool always follows the same one.
     """
     order = deque(tools)
     while True:
@@ -53,7 +53,7 @@ def turns(tools: Iterable[T]) -> Iterator[Sequence[T]]:
 def run(plan: Plan, copiers: Sequence[Copier], transfer: Transferring, folder: Path) -> list[Row]:
     """Make all copies of ``plan`` in ``folder``: a row for each size.
 
-    ``transfer`` says how speedcopy, which is one of ``copiers``, goes about it.
+    ``transfer`` reports which mechanism speedcopy, one of ``copiers``, uses.
     """
     steps = len(plan.sizes) * (len(copiers) * plan.workers + plan.repeats)
     with closing(Progress(steps)) as progress:
@@ -96,7 +96,7 @@ class _Session:
         return Row(size, timings, report.mechanism, report.declined)
 
     def _compared(self, copier: Copier, sources: Sequence[Path]) -> float:
-        """Compare a copy of each source; about how many seconds a round would take."""
+        """Compare a copy of each source; returns about how many seconds a round takes."""
         seconds = 0.0
         for source in sources:
             size = source.stat().st_size
@@ -110,7 +110,7 @@ class _Session:
         return seconds / len(sources) * self._plan.copies_per_round
 
     def _samples(self, sources: Sequence[Path], tries: int) -> dict[str, tuple[float, ...]]:
-        """Seconds of every tool, a sample a repeat: the fastest of its tries."""
+        """The seconds of every tool: one sample for each repeat, the fastest of its tries."""
         samples: dict[str, tuple[float, ...]] = {copier.name: () for copier in self._copiers}
         size = size_mb(sources[0].stat().st_size)
         for repeat in range(self._plan.repeats):
@@ -138,7 +138,7 @@ class _Session:
 
 
 def _seconds_of_row(plan: Plan, samples: Sequence[float]) -> float:
-    """One worker: a sample is one copy, and all count. Threads: a sample is the row."""
+    """With one worker the sum of the samples, with threads their median."""
     return statistics.median(samples) if plan.threaded else sum(samples)
 
 
@@ -150,7 +150,7 @@ def _span(copier: Copier, source: str, copies: Sequence[str]) -> float:
 
 
 def _side_by_side(copier: Copier, jobs: _Jobs) -> float:
-    """Seconds from the first start to the last end, a thread a job; starting threads is free."""
+    """Seconds from the first start to the last end, a thread for each job, without their start."""
     barrier = threading.Barrier(len(jobs))
     stop = threading.Event()
 

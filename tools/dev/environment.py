@@ -31,7 +31,7 @@ def made() -> bool:
 
 
 def stamp() -> list[str]:
-    """What the environment says of itself: nothing unless it is complete."""
+    """The stamp of the environment; empty unless the environment is complete."""
     try:
         return STAMP.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -39,14 +39,14 @@ def stamp() -> list[str]:
 
 
 def write_stamp(lines: list[str]) -> None:
-    """Calls the environment complete, all at once."""
+    """Marks the environment as complete, in one step."""
     draft = STAMP.with_name("complete.new")
     draft.write_text("\n".join(lines), encoding="utf-8")
     draft.replace(STAMP)
 
 
 def installed() -> list[str]:
-    """What a complete environment says of itself: its place, the sources, the compiled module."""
+    """The stamp of a complete environment: its place, the sources, the compiled module."""
     digest = hashlib.sha256(EXTRAS.encode())
     for pattern in INSTALLED_FROM:
         for path in sorted(ROOT.glob(pattern)):
@@ -57,7 +57,7 @@ def installed() -> list[str]:
 
 
 def set_up() -> None:
-    """Sees to an environment that has the checkout installed as it is now."""
+    """Makes sure that the environment has the checkout installed as it is now."""
     if made() and stamp() == installed():
         return
     require_tools()
@@ -78,7 +78,7 @@ def set_up() -> None:
 
 
 def make_environment() -> None:
-    """Makes the virtual environment, with virtualenv where Debian has cut out ensurepip."""
+    """Makes the virtual environment, with virtualenv where ensurepip is missing, as on Debian."""
     if has("venv") and has("ensurepip"):
         hint = f"if a file there is in the way, remove {ENVIRONMENT.name}"
         step([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], hint)
@@ -91,7 +91,7 @@ def make_environment() -> None:
 
 
 def install(before: list[str]) -> None:
-    """Installs the checkout, editable. Where pip gives up, what it found is still there."""
+    """Installs the checkout, editable. If pip fails, what was installed before is kept."""
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{EXTRAS}]"]
     try:
         step(pip, "unless that is a compiler's error, the likely reason is no network")

@@ -34,7 +34,7 @@ def missing() -> dict[str, str]:
 
 
 def compiles(compiler: list[str]) -> bool:
-    """Whether the compiler is there, and reads a header of the C library."""
+    """Whether the compiler is there, and finds a header of the C library."""
     try:
         done = subprocess.run(
             [*compiler, "-E", "-"], input=b"#include <stdio.h>\n", capture_output=True, check=False
@@ -50,7 +50,7 @@ def has(module: str) -> bool:
 
 
 def require_tools() -> None:
-    """Sees to what the set-up needs. Root need not install Python.h first."""
+    """Raises SetUpError if something is missing; installs Python.h if root runs this."""
     lacking = missing()
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if list(lacking) == [HEADER] and root and shutil.which("apt-get"):

@@ -60,7 +60,7 @@ def step(argv: list[str], hint: str, **variables: str) -> None:
             raise
     if process.returncode:
         sys.stderr.write(output.decode(errors="replace"))
-        msg = f"{shlex.join(argv)} failed, and said the above; {hint}"
+        msg = f"{shlex.join(argv)} failed with the output above; {hint}"
         raise SetUpError(msg)
 
 
@@ -89,7 +89,7 @@ def locked() -> Iterator[None]:
 
 
 def taken(fd: int) -> bool:
-    """Takes the lock unless somebody has it; True where the file system knows no locks."""
+    """Takes the lock unless somebody has it; True where the file system has no locks."""
     try:
         if sys.platform == "win32":
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)

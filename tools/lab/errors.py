@@ -6,7 +6,7 @@ from common.errors import ToolError
 
 EXIT_MISSING = 2
 EXIT_SKIPPED = 3
-EXIT_BROKEN = 125  # as of timeout, env and docker: the tool failed, not the command
+EXIT_BROKEN = 125  # as timeout, env and docker: the tool failed, not the command
 
 
 class LabError(ToolError):

@@ -17,7 +17,7 @@ from lab.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-# Another apt may be at work: a machine that has just started, a colleague.
+# Another apt may be running: on a machine that has just started, or for somebody else.
 WAIT_FOR_LOCK = ["-o", "DPkg::Lock::Timeout=300"]
 
 # invoke-rc.d asks this script whether a package may start its service; 101 means no.

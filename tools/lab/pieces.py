@@ -48,7 +48,7 @@ class Piece:
 
 
 def missing(packages: Mapping[str, str]) -> list[str]:
-    """The Debian packages whose file is not here; dpkg would be slow."""
+    """The Debian packages whose file is not here; to ask dpkg would be slow."""
     return [package for package, file in packages.items() if not Path(file).exists()]
 
 

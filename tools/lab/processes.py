@@ -40,7 +40,7 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its group: politely first, and returning only when all have gone."""
+    """End a process and its group, first by SIGTERM; returns when all have ended."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signum)
@@ -73,7 +73,7 @@ def children_alive(which: int = -1) -> bool:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes whose own has gone: in a container nobody else reaps them."""
+    """Become the parent of processes whose parent has ended: nobody reaps them in a container."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Sparse: it takes what is written. Room for a file of more than 4 GiB and its copy.
+# Sparse: it takes only the space that is used. Room for a file of more than 4 GiB and its copy.
 IMAGE_SIZE = 16 << 30
 
 MAKE = {
@@ -37,7 +37,7 @@ def make_image(file_system: str, image: Path) -> None:
 
 @contextlib.contextmanager
 def loop_mount(image: Path, directory: Path) -> Iterator[None]:
-    """Mount an image; the loop device goes with the mount."""
+    """Mount an image; unmounting it frees the loop device."""
     with mounted(["-o", "loop", str(image)], directory):
         yield
 

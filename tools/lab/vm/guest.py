@@ -22,14 +22,14 @@ from lab.vm.mounts import GUEST_WRITABLE, PREFIX, SHARE_MOUNT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NOT_FOUND = 127  # as of a shell
+NOT_FOUND = 127  # as in a shell
 
 # A daemon that the command leaves behind may hold its end of the output open.
 LAST_OUTPUT_SECONDS = 1.0
 
 
 def main(scratch: Path) -> None:
-    """Mount, report, run, tell the exit code."""
+    """Mount, report, run the command, write its exit code."""
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     session: dict[str, Any] = json.loads((scratch / "session.json").read_text())
     mounts = Mounts(scratch / "disk", session["ports"], session["absent"], Path(session["ksmbd"]))

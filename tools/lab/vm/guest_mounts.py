@@ -57,7 +57,7 @@ class Mounts:
         self._ksmbd_tools = ksmbd
 
     def mount_all(self) -> None:
-        """Mount every row, or note why it cannot be had; kinds side by side, to save seconds."""
+        """Mount every row, or note why it cannot be mounted; kinds run side by side."""
         threads = [self._start("smb", self._smb)]
         self._mount_rows("disk", self._disk)  # the others need the local disks
         threads += [
@@ -197,7 +197,7 @@ def start_nfs(directory: Path) -> None:
     run("mount", "-t", "tmpfs", "tmpfs", state)
     for name in ("etab", "rmtab"):
         (state / name).touch()
-    # Without it nfsd waits 90 s for clients of an earlier life before a file can be opened.
+    # Without it nfsd waits 90 s for clients of an earlier boot before a file can be opened.
     for name in ("rpc_pipefs", "nfsdcld"):
         (state / name).mkdir()
     run("mount", "-t", "rpc_pipefs", "sunrpc", state / "rpc_pipefs")
@@ -211,7 +211,7 @@ def start_nfs(directory: Path) -> None:
 def start_ksmbd(tools: Path, row: Mount, directory: Path) -> None:
     """Start the kernel's own SMB server, with the tools that lie in the cache."""
     run("modprobe", "ksmbd")
-    settings = Path("/etc/ksmbd")  # where it looks: its options change with its version
+    settings = Path("/etc/ksmbd")  # its default: the option for it differs between versions
     settings.mkdir(exist_ok=True)
     (settings / "ksmbd.conf").write_text(
         KSMBD_CONFIGURATION.format(share=row.share, path=directory)

@@ -63,7 +63,7 @@ def run(session: Session, say: Say) -> int:
 
 
 def _mount_disks(scratch: Path, stack: ExitStack) -> tuple[dict[str, Path], dict[str, str]]:
-    """File systems for the Samba servers, and why some could not be had."""
+    """File systems for the Samba servers, and why some could not be made."""
     disks: dict[str, Path] = {}
     absent: dict[str, str] = {}
     for name in FILE_SYSTEMS:

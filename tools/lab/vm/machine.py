@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 CPUS = 2
 MEMORY = "5G"
 
-# No newer than the wheels of PyPI ask for: numpy's end with SIGILL without AVX2. Linux clears pages
-# by "rep stosb" where there is ERMS, which takes half as long again to emulate.
+# The oldest that the wheels of PyPI run on: numpy's end with SIGILL without AVX2. ERMS is off: with
+# it Linux clears pages by "rep stosb", which takes half as long again to emulate.
 PROCESSOR = "Haswell,-erms"
 
 # virtme-ng's consoles would have QEMU wait on 400 descriptors, 60 us each time and several times a
@@ -53,12 +53,12 @@ def command_line(
         "script-sh": f"{shlex.join(['sh', *script, *MODULES])} > {GUEST_SCRATCH}/guest.log 2>&1",
     }
     flags = [
-        # Emulated: where /dev/kvm exists it may still be unusable, and CI has none. What the lab
-        # measures are requests and ratios.
+        # The processor is emulated: /dev/kvm may exist and not work, and CI has none. The lab
+        # measures requests and ratios, not seconds.
         "disable-kvm",
         "disable-microvm",
         "force-9p",
-        "no-dhcp",  # the DHCP client waits for udev, which is not there: see guest.network
+        "no-dhcp",  # the DHCP client waits for udev, which is not there: see start_network
         *(["show-boot-console", "verbose"] if verbose else []),
     ]
     shared = [f"{GUEST_SCRATCH}={scratch}"]

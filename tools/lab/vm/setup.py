@@ -99,7 +99,7 @@ def _pieces(kernel_version: str, samba_name: str) -> list[Piece]:
 
 
 def _install_virtme_ng(folder: Path) -> None:
-    if importlib.util.find_spec("ensurepip") is None:  # Debian packages it apart
+    if importlib.util.find_spec("ensurepip") is None:  # Debian has it in a package
         install(["python3-venv"])
     output([sys.executable, "-m", "venv", str(folder)])
     output([f"{folder}/bin/pip", "install", "--quiet", "virtme-ng>=1.32"])
@@ -123,8 +123,8 @@ def _unpack_samba(name: str, folder: Path) -> None:
 
 def _unpack_kernel(version: str, folder: Path) -> None:
     mirror, security = Mirror.of_this_machine(), Mirror.of_security()
-    # The updates come first: 6.12 there copies 16 MiB a request on SMB, where 6.12.95 of backports
-    # copies one.
+    # Security updates come first: their 6.12 copies 16 MiB in one SMB request, 6.12.95 of backports
+    # copies 1 MiB.
     suites = [(security.codename, security)] if security else []
     suites += [(f"{mirror.codename}-backports", mirror), (mirror.codename, mirror)]
     testing = [(TESTING, mirror)]

@@ -27,7 +27,7 @@ LIMITED_API = "-DPy_LIMITED_API=0x03090000"
 MINGW = "x86_64-w64-mingw32-gcc"
 STRICT = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow",
           "-Wstrict-prototypes", "-Wvla", "-Werror")  # fmt: skip
-GENERATED = ("-O2", "-w")  # cffi's code is cffi's business
+GENERATED = ("-O2", "-w")  # warnings in what cffi generates are not ours
 
 # Runs in a copy of the project: what setup.py builds is what is built here.
 EMIT = """
@@ -51,7 +51,7 @@ Tag: {TAG}
 
 
 class Extension(NamedTuple):
-    """What cffi was told about the extension, and the C file it wrote."""
+    """What build_ffi.py lists for the extension, and the C file that cffi wrote."""
 
     module: str
     emitted: Path
@@ -91,7 +91,7 @@ def fake_copyfile2(folder: Path) -> Path:
 
 
 def check_targets() -> int:
-    """Compile the Windows sources for every target; the number of targets that complain."""
+    """Compile the Windows sources for every target; the number of targets that fail."""
     setup.require(setup.BUILDERS, setup.ZIG, packages=True)
     with tempfile.TemporaryDirectory() as name:
         project = Path(name)

@@ -21,7 +21,8 @@ with cffi, pytest, hypothesis and tabulate. Its output is passed on as it comes,
 is returned: {EXIT_MISSING} also means that a piece of the lab is missing, {EXIT_BROKEN} that \
 the lab failed.
 
-Every run has a Windows drive and a Python of its own, gone afterwards with all processes.
+Every run has a Windows drive and a Python of its own. They are removed at its end, and all its
+processes are ended.
 """
 
 EPILOG = f"""\

@@ -41,7 +41,7 @@ class Session:
         )
         try:
             return process.wait()
-        except Stopped:  # Ctrl-C has reached the command as well: let it have its last word
+        except Stopped:  # Ctrl-C has reached the command as well: give it time to end
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
             raise
@@ -67,7 +67,7 @@ def session(version: str) -> Iterator[Session]:
     python = setup.windows_python(version)
     tests = setup.tests_of_python(version)
     setup.require(setup.WINE, setup.PREFIX, python, tests)
-    # In the cache: hard links do not reach further.
+    # In the cache, as hard links work within one file system only.
     with tempfile.TemporaryDirectory(prefix="run-", dir=setup.folder()) as name:
         scratch = Path(name)
         windows = Wine(setup.WINE.path, setup.copy_of_prefix(scratch))

@@ -37,7 +37,7 @@ class Wine:
     """Wine unpacked in ``root``, working on one prefix."""
 
     def __init__(self, root: Path, prefix: Path) -> None:
-        """Takes what it may of the caller's environment."""
+        """Takes the caller's environment without what disturbs Wine."""
         self.prefix = prefix
         self._programs = root / PROGRAMS
         self.environment = {
