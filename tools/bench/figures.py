@@ -28,18 +28,8 @@ class Run(NamedTuple):
     """One benchmark: where, with how many threads, and its results."""
 
     name: str
-    workers: int
+    mode: str
     rows: list[Row]
-
-    @property
-    def mode(self) -> str:
-        """How a table names the number of threads."""
-        return "single" if self.workers == 1 else f"{self.workers} threads"
-
-    def gains(self, over: str) -> list[str]:
-        """How many times faster than ``over``, by size and overall."""
-        every = [*(row.gain(over) for row in self.rows), overall_gain(self.rows, over)]
-        return [report.times(gain) for gain in every]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -53,7 +43,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def gains(runs: Sequence[Run], over: str) -> str:
     """A line for each run: how many times faster than ``over``, by size and overall."""
     headers = ["", "", *(f"{size_mb(row.size)} MB" for row in runs[0].rows), "overall"]
-    lines = [[run.name, run.mode, *run.gains(over)] for run in runs]
+    lines = []
+    for name, mode, rows in runs:
+        every = [*(row.gain(over) for row in rows), overall_gain(rows, over)]
+        lines.append([name, mode, *map(report.times, every)])
     aligned = ["left", "left", *["right"] * (len(headers) - 2)]
     return f"speedcopy against {over}\n\n{report.markdown(headers, lines, aligned)}\n"
 
@@ -64,18 +57,21 @@ def measure(options: Namespace) -> None:
     if options.plot:
         plot.require(options.plot)
     folders = [arguments.directory(path) for path in options.paths]
-    plans = [Plan(options.sizes, options.repeats, workers, 2) for workers in (1, THREADS)]
+    modes = {"single": 1, f"{THREADS} threads": THREADS}
+    plans = {
+        mode: Plan(options.sizes, options.repeats, workers, 2) for mode, workers in modes.items()
+    }
     for folder in folders:
-        needs.room(folder, plans[-1].space)
+        needs.room(folder, max(plan.space for plan in plans.values()))
     ours = copiers.ours()
     runs = []
     with scratch(Path(tempfile.gettempdir())) as fetched:
         peers = copiers.peers(options.against, fetched)
         for folder in folders:
-            for plan in plans:
+            for mode, plan in plans.items():
                 _, rows = measured(folder, plan, ours, peers)
                 print(flush=True)
-                runs.append(Run(folder.name, plan.workers, rows))
+                runs.append(Run(folder.name, mode, rows))
     for other in ("shutil", *(peer.name for peer in peers)):
         print(gains(runs, other))
     if options.plot:

@@ -82,10 +82,6 @@ class Target:
     kinds: tuple[str, ...]
     below: bool = False
 
-    def met(self, ratio: float) -> bool:
-        """Whether ``ratio`` is good enough."""
-        return ratio <= self.bound if self.below else ratio >= self.bound
-
 
 CASES = (
     Case("4 KiB new", 4 << 10, over=False),
@@ -232,9 +228,10 @@ def _verdicts(figures: dict[str, dict[str, Figure]], kind: str) -> str:
             continue
         tool, other = tools[target.tool], tools[target.other]
         median, least = tool.median / other.median, tool.least / other.least
+        met = median <= target.bound if target.below else median >= target.bound
         lines.append(
             f"{target.case}: {target.tool} / {target.other} "
             f"{'at most' if target.below else 'at least'} {target.bound:g}: "
-            f"{'met' if target.met(median) else 'MISSED'}, {median:.2f} (least batches {least:.2f})"
+            f"{'met' if met else 'MISSED'}, {median:.2f} (least batches {least:.2f})"
         )
     return "\n".join(lines)

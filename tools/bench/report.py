@@ -13,7 +13,6 @@ from bench.rows import MB, overall_gain, size_mb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
     from bench.environment import Environment
     from bench.rows import Plan, Row
@@ -25,11 +24,6 @@ _AS_SHUTIL = {
     "sendfile": " within the kernel",
     "read/write": "",
 }
-
-
-def require() -> ModuleType:
-    """Load tabulate."""
-    return needs.module("tabulate")
 
 
 def heading(environment: Environment, plan: Plan) -> str:
@@ -49,7 +43,7 @@ def table(rows: Sequence[Row], peers: Sequence[str]) -> str:
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str]) -> str:
     """A table in Markdown that can also be read as it is."""
-    text: str = require().tabulate(
+    text: str = needs.module("tabulate").tabulate(
         rows, headers, tablefmt="github", disable_numparse=True, colalign=align
     )
     return text

@@ -7,7 +7,6 @@ import signal
 import sys
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab import command
@@ -57,13 +56,9 @@ def parser() -> argparse.ArgumentParser:
     add("--delay", type=float, default=0, metavar="MS", help="round-trip delay of the network")
     add("--strict", action="store_true", help=f"a skipped mount is exit code {EXIT_SKIPPED}")
     help_ = "let COMMAND write into this directory of the host"
-    add("--writable", type=_path, action="append", default=[], metavar="DIR", help=help_)
+    add("--writable", type=os.path.realpath, action="append", default=[], metavar="DIR", help=help_)
     add("--verbose", action="store_true", help="show the guest's console")
     return result
-
-
-def _path(text: str) -> Path:
-    return Path(text).resolve()
 
 
 def _do(options: argparse.Namespace) -> int:

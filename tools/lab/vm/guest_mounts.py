@@ -59,11 +59,11 @@ class Mounts:
     def mount_all(self) -> None:
         """Mount every row, or note why it cannot be mounted; kinds run side by side."""
         threads = [self._start("smb", self._smb)]
-        self._mount_rows("disk", self._disk)  # the others need the local disks
+        self._mount_rows("disk", directory_of)  # the others need the local disks
         threads += [
             self._start("ksmbd", self._ksmbd),
             self._start("nfs", self._nfs),
-            self._start("tmpfs", self._tmpfs),
+            self._start("tmpfs", functools.partial(mount, "tmpfs", "tmpfs")),
             self._start("overlay", self._overlay),
         ]
         for thread in threads:
@@ -83,12 +83,6 @@ class Mounts:
                     self.here[row.name] = mount(row)
                 except (OSError, ProgramError) as error:
                     self.skipped[row.name] = reason(error)
-
-    def _disk(self, row: Mount) -> Path:
-        return directory_of(row)
-
-    def _tmpfs(self, row: Mount) -> Path:
-        return mount("tmpfs", "tmpfs", row)
 
     def _overlay(self, row: Mount) -> Path:
         base = directory_of(row)

@@ -44,7 +44,7 @@ class Session:
     samba: str
     delay: float = 0
     strict: bool = False
-    writable: list[Path] = field(default_factory=list)
+    writable: list[str] = field(default_factory=list)
     verbose: bool = False
 
 
@@ -117,7 +117,7 @@ def _write_session(
         "delay": session.delay,
         "strict": session.strict,
         "ports": {name: server.port for name, server in servers.items()},
-        "writable": [str(path) for path in session.writable],
+        "writable": session.writable,
         "absent": absent,
         "ksmbd": str(setup.KSMBD_TOOLS.path),
     }

@@ -35,7 +35,7 @@ TOOLS = Path(__file__).parents[2]
 
 
 def command_line(
-    kernel: str, scratch: Path, images: Sequence[Path], writable: Sequence[Path], verbose: bool
+    kernel: str, scratch: Path, images: Sequence[Path], writable: Sequence[str], verbose: bool
 ) -> list[str]:
     """Arguments of virtme-run: vng, the friendlier front end, needs paths without spaces."""
     image = setup.kernel_image(kernel)

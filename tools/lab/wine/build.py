@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,19 +29,6 @@ STRICT = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "
           "-Wstrict-prototypes", "-Wvla", "-Werror")  # fmt: skip
 GENERATED = ("-O2", "-w")  # warnings in what cffi generates are not ours
 
-# Runs in a copy of the project: what setup.py builds is what is built here.
-EMIT = """
-import json, sys
-sys.path.insert(0, "")
-import build_ffi
-if sys.argv[1] not in build_ffi.PLATFORMS:
-    sys.exit("build_ffi has no row for " + sys.argv[1])
-ffi = build_ffi.make_ffi(sys.argv[1])
-ffi.emit_c_code(sys.argv[2])
-module, _, _, options = ffi._assigned_source
-print(json.dumps([module, options]))
-"""
-
 WHEEL_FILE = f"""\
 Wheel-Version: 1.0
 Generator: speedcopy tools/lab
@@ -55,9 +42,8 @@ class Extension(NamedTuple):
 
     module: str
     emitted: Path
+    options: list[str]
     sources: list[str]
-    include_dirs: list[str]
-    define_macros: list[tuple[str, str | None]]
     libraries: list[str]
 
 
@@ -111,7 +97,7 @@ def _targets() -> dict[str, list[str]]:
 
 
 def _target_fails(name: str, compiler: Sequence[str], extension: Extension, project: Path) -> bool:
-    compile_only = [*compiler, *STRICT, *_options(extension), "-o", "target.o", "-c"]
+    compile_only = [*compiler, *STRICT, *extension.options, "-o", "target.o", "-c"]
     cache = str(setup.folder() / "zig-cache")
     environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
     results = [
@@ -134,27 +120,20 @@ def _copy_project(copy: Path) -> None:
 
 def _emit(project: Path) -> Extension:
     emitted = project / "emitted.c"
-    *_, answer = _python(["-c", EMIT, PLATFORM, str(emitted)], project).splitlines()
-    module, options = json.loads(answer)
-    lists = [options.get(name, []) for name in Extension._fields[2:]]
+    command = [f"{PROJECT}/tools/common/extension.py", PLATFORM, str(emitted)]
+    *_, module, options, sources, libraries = _python(command, project).splitlines()
+    lists = map(shlex.split, (options, sources, libraries))
     return Extension(module, emitted, *lists)
 
 
 def _compile(extension: Extension, project: Path, python: Path, built: Path) -> None:
-    common = _options(extension)
+    common = extension.options
     generated = [*GENERATED, LIMITED_API, f"-I{python}/include"]
     objects = [_object(extension.emitted, [*generated, *common], project)]
     objects += [_object(Path(name), [*STRICT, *common], project) for name in extension.sources]
     libraries = [f"{python}/python3.dll", *(f"-l{name}" for name in extension.libraries)]
     link = [MINGW, "-shared", "-static-libgcc", "-s", "-o", str(built)]
     output([*link, *map(str, objects), *libraries], project)
-
-
-def _options(extension: Extension) -> list[str]:
-    options = [f"-I{folder}" for folder in extension.include_dirs]
-    for macro, value in extension.define_macros:
-        options.append(f"-D{macro}" if value is None else f"-D{macro}={value}")
-    return options
 
 
 def _object(source: Path, options: Sequence[str], project: Path) -> Path:

@@ -111,7 +111,7 @@ def require(*needed: Piece, packages: bool = False) -> None:
 
 
 def _unpack_wine(root: Path) -> None:
-    _unpack(WINE_SUITE, WINE_PACKAGES, root)
+    Suite(WINE_SUITE, Mirror.of_this_machine()).unpack(WINE_PACKAGES, root)
     libraries = root / LIBRARIES
     shutil.rmtree(libraries / "wine/i386-windows")
     for program in ("wine64", "wineserver64"):
@@ -123,10 +123,6 @@ def _unpack_wine(root: Path) -> None:
     zlib = (root / "usr/x86_64-w64-mingw32/lib/zlib1.dll").read_bytes()
     stamped = zlib[:64] + BUILTIN_STAMP + zlib[96:]
     (libraries / "wine/x86_64-windows/zlib1.dll").write_bytes(stamped)
-
-
-def _unpack(suite: str, packages: Sequence[str], root: Path) -> None:
-    Suite(suite, Mirror.of_this_machine()).unpack(packages, root)
 
 
 def _make_prefix(path: Path) -> None:
@@ -154,7 +150,8 @@ def _unpack_python(version: str, path: Path) -> None:
 def _unpack_tests(version: str, path: Path) -> None:
     packages = [f"libpython{version}-{part}" for part in ("stdlib", "testsuite")]
     with tempfile.TemporaryDirectory(dir=folder()) as scratch:
-        _unpack(PYTHONS[version].suite, packages, Path(scratch))
+        suite = Suite(PYTHONS[version].suite, Mirror.of_this_machine())
+        suite.unpack(packages, Path(scratch))
         for name in TESTS:
             found = Path(scratch, f"usr/lib/python{version}/test", name)
             if found.exists():  # not every version has all
