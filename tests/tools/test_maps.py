@@ -15,12 +15,10 @@ NOT_BY_DEFAULT = {"benchmarks", "support", "tools"}
 
 
 def names(folder: Path) -> set[str]:
-    """The files and folders of a package, without the suffix of Python."""
-    return {
-        path.name[: -len(".py")] if path.suffix == ".py" else path.name
-        for path in folder.iterdir()
-        if path.name not in {"__init__.py", "__pycache__"}
-    }
+    """The sources and packages in a package, without the suffix of Python."""
+    sources = [path for path in folder.iterdir() if path.suffix in {".c", ".py", ".sh"}]
+    packages = [path.parent for path in folder.glob("*/__init__.py")]
+    return {path.name.removesuffix(".py") for path in [*sources, *packages]} - {"__init__"}
 
 
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
