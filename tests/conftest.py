@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import signal
 import tempfile
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import pytest
+from support.descriptors import descriptors
 from support.filesystems import Mounts
 from support.fuse_zoo import Zoo
 from support.shares import MOUNTED, NO_LAB, SKIPPED, remove, root
@@ -123,31 +122,13 @@ def zoo(tmp_path_factory: pytest.TempPathFactory, ledger: Ledger) -> Iterator[Zo
         yield opened
 
 
-def descriptors() -> frozenset[str]:
-    """The open descriptors of this process, by number and what they lead to."""
-    listing = "/proc/self/fd"
-    found = set()
-    for fd in os.listdir(listing):
-        with contextlib.suppress(FileNotFoundError):
-            found.add(f"{fd} -> {os.readlink(f'{listing}/{fd}')}")
-    return frozenset(found)
-
-
 @pytest.fixture(autouse=True)
 def no_descriptor_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test may leave a descriptor of the target open."""
-    if not os.path.islink("/proc/self/fd/0"):
-        yield
-        return
     before = descriptors()
     yield
     folders = {request.config.getoption("--target") or tempfile.gettempdir(), *map(root, MOUNTED)}
-    left = [
-        entry
-        for entry in descriptors() - before
-        if any(f"-> {folder}" in entry for folder in folders)
-    ]
-    assert not left
+    assert not {entry for folder in folders for entry in descriptors(str(folder)) - before}
 
 
 @pytest.fixture(autouse=True)

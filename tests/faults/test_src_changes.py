@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from faults.errnos import COPY_FILE_RANGE, READ_WRITE, SENDFILE, reaching
-from support.interpose import Worker, on_disk, rules_for, slow, started_worker
+from faults.files import KIB, MIB
+from faults.mechanisms import MOVING, reaching
+from support.interpose import Rule, Worker, on_disk, rules_for, slow
 from support.layout import pattern
 
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
-
-KIB, MIB = 1 << 10, 1 << 20
-
-#: The call that moves the bytes.
-MOVING = {COPY_FILE_RANGE: COPY_FILE_RANGE, SENDFILE: SENDFILE, READ_WRITE: "write"}
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    """One process for all copies."""
-    with started_worker() as process:
-        yield process
 
 
 def make(path: Path, size: int, step: int) -> None:
@@ -71,7 +60,7 @@ def test_grown(worker: Worker, folder: Path, mechanism: str, more: int) -> None:
 # Below: what runs in the worker.
 
 
-def copy_growing(src: str, dst: str, rules: list[list[Any]], more: int) -> int:
+def copy_growing(src: str, dst: str, rules: Iterable[Rule], more: int) -> int:
     """A copy whose progress writes ``more`` bytes behind src, once; returns the bytes copied."""
     written: list[int] = []
 
@@ -84,7 +73,7 @@ def copy_growing(src: str, dst: str, rules: list[list[Any]], more: int) -> int:
         return speedcopy.transfer(src, dst, progress=progress).copied
 
 
-def copy_cutting(src: str, dst: str, rules: list[list[Any]], cut: int) -> int:
+def copy_cutting(src: str, dst: str, rules: Iterable[Rule], cut: int) -> int:
     """Copies and cuts src at the first sign of progress; returns how much was copied by then."""
     copied: list[int] = []
 

@@ -13,12 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
 import pytest
-from support.interpose import Worker, open_files, rules_for, started_worker
+from faults.mechanisms import FASTEST, MOVING
+from support.descriptors import descriptors
+from support.interpose import Rule, Worker, on_disk, rules_for, slow
 
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import CodeType, FrameType
 
@@ -123,13 +125,6 @@ def test_every_moment(
     assert number > 20
 
 
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    """One process for all copies."""
-    with started_worker() as process:
-        yield process
-
-
 @pytest.mark.parametrize("progress", ["none", "returns", "raises"])
 def test_two_signals_at_once(worker: Worker, folder: Path, progress: str) -> None:
     """Two handlers that raise, one right after the other: both come out, and no copy is left."""
@@ -137,7 +132,9 @@ def test_two_signals_at_once(worker: Worker, folder: Path, progress: str) -> Non
     for old in (None, b"old"):
         if old:
             (folder / "dst").write_bytes(old)
-        ended = worker.call(copy_under_signals, str(folder / "src"), str(folder / "dst"), progress)
+        names = str(folder / "src"), str(folder / "dst")
+        rules = (slow(MOVING[FASTEST], 2 << 20), *on_disk())
+        ended = worker.call(copy_under_signals, *names, rules, progress)
         assert ended["lost"] == []
         assert ended["open"] == 0
         assert ended["next"] == "done"
@@ -187,7 +184,7 @@ def test_nested_and_in_threads(folder: Path) -> None:
 # Below: what runs in the worker.
 
 
-def copy_under_signals(src: str, dst: str, kind: str) -> dict[str, object]:
+def copy_under_signals(src: str, dst: str, rules: Iterable[Rule], kind: str) -> dict[str, object]:
     """A slow copy, and two signals while it is in C, both of whose handlers raise."""
     raised: list[BaseException] = []
 
@@ -208,10 +205,9 @@ def copy_under_signals(src: str, dst: str, kind: str) -> dict[str, object]:
     before = {number: signal.signal(number, handler) for number in (signal.SIGUSR1, signal.SIGUSR2)}
     caught: Optional[BaseException] = None
     late: list[BaseException] = []
-    slowly = ["copy_file_range", "slow", 0, 2 << 20, 0, -1, ""]
-    refused = ["FICLONE", "fail", 95, 0, 0, -1, ""]
     sender = threading.Thread(target=send)
-    with rules_for(os.path.dirname(dst), [slowly, refused]):
+    folder = os.path.dirname(dst)
+    with rules_for(folder, rules):
         sender.start()
         try:
             callback = None if kind == "none" else progress
@@ -223,7 +219,7 @@ def copy_under_signals(src: str, dst: str, kind: str) -> dict[str, object]:
                 sender.join()
             except Second as error:  # noqa: PERF203
                 late.append(error)
-        left = open_files()
+        left = len(descriptors(folder))
     for number, handled in before.items():
         signal.signal(number, handled)
     lost = [repr(error) for error in raised if error not in (*chain(caught), *late)]

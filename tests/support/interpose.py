@@ -10,10 +10,9 @@ import atexit
 import ctypes
 import errno
 import functools
-import importlib
 import itertools
-import json
 import os
+import pickle
 import select
 import shutil
 import signal
@@ -22,16 +21,18 @@ import sys
 import tempfile
 import traceback
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 import pytest
+from support.descriptors import descriptors
+from support.outcome import Failure
 
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,50 +94,39 @@ def serve(call: str) -> Rule:
 
 def on_smb() -> tuple[Rule, ...]:
     """Both files look as if they lay on one SMB mount."""
-    return (Rule("CIFS_IOC_GET_MNT_INFO", "answer"), *_on(SMB2_MAGIC))
+    return _possible(Rule("CIFS_IOC_GET_MNT_INFO", "answer"), *_on(SMB2_MAGIC))
 
 
 def on_nfs() -> tuple[Rule, ...]:
     """Both files look as if they lay on one share, which does not clone."""
-    return (fail("FICLONE", errno.EOPNOTSUPP), *_on(NFS_MAGIC))
+    return _possible(*_NO_CLONES, *_on(NFS_MAGIC))
 
 
 def on_disk() -> tuple[Rule, ...]:
     """Both files look as if they lay on one disk, which does not clone."""
-    return (fail("FICLONE", errno.EOPNOTSUPP), *_on(EXT_MAGIC))
+    return _possible(*_NO_CLONES, *_on(EXT_MAGIC))
+
+
+_NO_CLONES = (fail("FICLONE", errno.EOPNOTSUPP), fail("FIDEDUPERANGE", errno.EOPNOTSUPP))
 
 
 def _on(kind: int) -> tuple[Rule, ...]:
-    minor = next(_minors)
+    device = os.makedev(0, next(_minors))
     return (
-        Rule("fstat", "answer", minor),
-        Rule("stat", "answer", minor),
+        Rule("fstat", "answer", device),
+        Rule("stat", "answer", device),
         Rule("fstatfs", "answer", kind),
     )
 
 
-#: Unless a test says otherwise: a disk that does not clone.
-_ON_A_DISK = (
-    fail("FICLONE", errno.EOPNOTSUPP),
-    fail("FIDEDUPERANGE", errno.EOPNOTSUPP),
-    Rule("fstatfs", "answer", EXT_MAGIC),
-)
+def _possible(*rules: Rule) -> tuple[Rule, ...]:
+    """Those about calls that this platform has."""
+    return tuple(rule for rule in rules if rule.call in _known())
 
 
 @dataclass(frozen=True)
-class Failure:
-    """The exception that came out of a copy."""
-
-    kind: str
-    errno: Optional[int]
-    strerror: Optional[str]
-    filename: Optional[str]
-    filename2: Optional[str]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a copy in the worker came to."""
+class Result:
+    """What a copy in the worker returned or raised, and the calls that it made."""
 
     mechanism: Optional[str] = None
     copied: Optional[int] = None
@@ -146,26 +136,49 @@ class Outcome:
     open_files: int = 0
 
 
+#: Says that the library cannot be compiled, once a test has failed for that.
+_broken: list[str] = []
+
+
+def _library() -> str:
+    """The compiled interposer; if that fails, so does one test, and the others are skipped."""
+    if _broken:
+        pytest.skip(_broken[0])
+    try:
+        return _compile()
+    except subprocess.CalledProcessError as error:
+        _broken.append("the interposer cannot be compiled, for which another test has failed")
+        pytest.fail(f"the interposer cannot be compiled:\n{error.stderr}", pytrace=False)
+
+
 @functools.cache
-def _build() -> Path:
-    """Compiles interpose.c; skips the test where there is no compiler or no preloading."""
-    if not (ROOT / "speedcopy" / "native" / "posix" / "linux.h").exists():
-        pytest.skip("the sources of the native layer are not here")
-    if not hasattr(pytest.importorskip("speedcopy._native").lib, "FICLONE"):
-        pytest.skip("interpose.c knows the calls of Linux only")
+def _compile() -> str:
+    """Compiles it; skips the test where that is not possible."""
+    if os.name != "posix":
+        pytest.skip("no system calls of POSIX here")
+    pytest.importorskip("speedcopy._native", reason="no native layer on this platform")
+    native = ROOT / "speedcopy" / "native"
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    if compiler is None:
-        pytest.skip("no C compiler")
+    if compiler is None or not native.exists():
+        pytest.skip("no C compiler, or no sources of the native layer")
     folder = tempfile.mkdtemp(prefix="interpose-")
     atexit.register(shutil.rmtree, folder)
-    library = Path(folder, "interpose.so")
+    library = os.path.join(folder, "interpose.so")
     defines = ("-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-U_FORTIFY_SOURCE")
-    warnings = ("-Wall", "-Wextra", "-Werror")
-    include = f"-I{ROOT / 'speedcopy' / 'native'}"
-    source = str(Path(__file__).with_name("interpose.c"))
-    command = (compiler, "-std=gnu11", "-shared", "-fPIC", "-O1", *defines, *warnings, include)
-    subprocess.run((*command, "-o", str(library), source, "-ldl", "-pthread"), check=True)
+    options = ("-std=gnu11", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror")
+    own = Path(__file__).with_name(f"interpose_{sys.platform.rstrip('0123456789')}.c")
+    sources = (str(Path(__file__).with_name("interpose.c")), *([str(own)] if own.exists() else ()))
+    command = (compiler, *options, *defines, f"-I{native}", "-o", library, *sources)
+    subprocess.run((*command, "-ldl", "-pthread"), check=True, stderr=subprocess.PIPE, text=True)
     return library
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    """The calls that the interposer has on this platform."""
+    loaded = ctypes.CDLL(_library())
+    loaded.interpose_known.restype = ctypes.c_char_p
+    return frozenset(loaded.interpose_known().decode().split())
 
 
 class Worker:
@@ -175,21 +188,21 @@ class Worker:
     """
 
     def __init__(self, release: str = "") -> None:
-        """``release`` is what uname tells of the kernel, "" the truth."""
-        self._library = str(_build())
+        """``release`` is what uname returns for the kernel, "" the truth."""
         self._release = release
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._busy = False
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        preloads = filter(None, (os.environ.get("LD_PRELOAD"), self._library))
+        library = _library()
+        preloads = filter(None, (os.environ.get("LD_PRELOAD"), library))
         environment = {
             **os.environ,
             "LD_PRELOAD": ":".join(preloads),
             **({"INTERPOSE_RELEASE": self._release} if self._release else {}),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
-        script = f"from support.interpose import obey; obey({self._library!r})"
+        script = f"from support.interpose import obey; obey({library!r})"
         return subprocess.Popen(
             (sys.executable, "-c", script),
             stdin=subprocess.PIPE,
@@ -200,14 +213,13 @@ class Worker:
         )
 
     def start(self, function: Callable[..., Any], *arguments: object) -> None:
-        """Has the process call a function of a test module with arguments that JSON can carry."""
+        """Has the process call a function of a module with arguments that can be pickled."""
         if self._process and (self._busy or self._process.poll() is not None):
             self.stop()
         self._process = self._process or self._launch()
         self._busy = True
-        request = json.dumps((function.__module__, function.__name__, arguments))
         assert self._process.stdin
-        self._process.stdin.write(request.encode() + b"\n")
+        self._process.stdin.write(pickle.dumps((function, arguments)).hex().encode() + b"\n")
 
     def has_answered(self, seconds: float = 0) -> bool:
         """Waits so long for the function to return, or the process to die."""
@@ -216,7 +228,7 @@ class Worker:
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
     def result(self) -> Any:
-        """Waits for what the function returned, as JSON carries it."""
+        """Waits for what the function returned."""
         assert self._process
         assert self._process.stdout
         line = b""
@@ -226,20 +238,20 @@ class Worker:
             assert part, "the worker has died"
             line += part
         self._busy = False
-        answer = json.loads(line)
-        assert "returned" in answer, answer["raised"]
-        return answer["returned"]
+        raised, returned = pickle.loads(bytes.fromhex(line.decode()))  # noqa: S301
+        assert not raised, raised
+        return returned
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Both."""
         self.start(function, *arguments)
         return self.result()
 
-    def copy(self, src: Path, dst: Path, *rules: Rule, **options: object) -> Outcome:
-        """Makes a copy with ``options`` of transfer(), and tells what it came to."""
-        answer = self.call(copy, str(src), str(dst), (*rules, *_ON_A_DISK), options)
-        failure = answer.pop("failure")
-        return Outcome(**answer, failure=failure and Failure(**failure))
+    def copy(self, src: Path, dst: Path, *rules: Rule, **options: object) -> Result:
+        """Makes a copy with ``options`` of transfer(); a disk that does not clone by default."""
+        disk = _possible(*_NO_CLONES, Rule("fstatfs", "answer", EXT_MAGIC))
+        result: Result = self.call(copy, str(src), str(dst), (*rules, *disk), options)
+        return result
 
     def signal(self, number: int) -> None:
         """Sends it a signal."""
@@ -257,7 +269,7 @@ class Worker:
 
 @contextmanager
 def started_worker(release: str = "") -> Iterator[Worker]:
-    """A worker for a ``with`` block, in which uname tells ``release`` of the kernel."""
+    """A worker for a ``with`` block, in which uname returns ``release`` for the kernel."""
     worker = Worker(release)
     try:
         yield worker
@@ -267,7 +279,7 @@ def started_worker(release: str = "") -> Iterator[Worker]:
 
 # Below: what runs in the worker.
 
-_library: Any = None
+_loaded: Any = None
 
 
 def _requests() -> Iterator[str]:
@@ -282,88 +294,59 @@ def _requests() -> Iterator[str]:
 
 
 def obey(library: str) -> None:
-    """Calls what it is told to on stdin, a JSON line each, and answers on stdout."""
-    global _library  # noqa: PLW0603
-    _library = ctypes.CDLL(library)
-    _library.interpose_calls.restype = ctypes.c_char_p
-    long = ctypes.c_long
-    _library.interpose_rule.argtypes = (
-        *(ctypes.c_char_p, ctypes.c_char_p, long, long),
-        *(ctypes.c_char_p, long, long),
-    )
+    """Makes the calls that stdin asks for, a line each, and answers on stdout."""
+    global _loaded  # noqa: PLW0603
+    _loaded = ctypes.CDLL(library)
+    _loaded.interpose_calls.restype = ctypes.c_char_p
+    name, number = ctypes.c_char_p, ctypes.c_long
+    _loaded.interpose_rule.argtypes = (name, name, number, number, name, number, number)
     signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
     for line in _requests():
-        module, function, arguments = json.loads(line)
+        raised, returned = "", None
         try:
-            returned = getattr(importlib.import_module(module), function)(*arguments)
+            function, arguments = pickle.loads(bytes.fromhex(line))  # noqa: S301
+            returned = function(*arguments)
         except Exception:  # noqa: BLE001
-            answer = {"raised": traceback.format_exc()}
-        else:
-            answer = {"returned": returned}
-        sys.stdout.write(json.dumps(answer) + "\n")
+            raised = traceback.format_exc()
+        sys.stdout.write(pickle.dumps((raised, returned)).hex() + "\n")
         sys.stdout.flush()
 
 
 @contextmanager
-def rules_for(folder: str, rules: list[list[Any]]) -> Iterator[None]:
+def rules_for(folder: str, rules: Iterable[Rule]) -> Iterator[None]:
     """Rules for the files in ``folder``."""
-    _library.interpose_reset(os.fsencode(folder))
-    for fields in rules:
-        rule = Rule(*fields)
-        refused = _library.interpose_rule(
-            rule.call.encode(),
-            rule.where.encode(),
-            rule.skip,
-            rule.times,
-            rule.action.encode(),
-            rule.code,
-            rule.amount,
-        )
-        assert not refused, rule
+    _loaded.interpose_reset(os.fsencode(folder))
+    for rule in rules:
+        call, where, action = rule.call.encode(), rule.where.encode(), rule.action.encode()
+        numbers = (rule.skip, rule.times)
+        refused = _loaded.interpose_rule(call, where, *numbers, action, rule.code, rule.amount)
+        assert not refused, f"the interposer on this platform cannot do {rule}"
     try:
         yield
     finally:
-        _library.interpose_reset(b"")
+        _loaded.interpose_reset(b"")
 
 
 def calls() -> list[str]:
     """The system calls on files in the folder, in order."""
-    names: list[str] = _library.interpose_calls().decode().split()
+    names: list[str] = _loaded.interpose_calls().decode().split()
     return names
 
 
-def open_files() -> int:
-    """How many files in the folder are open."""
-    count: int = _library.interpose_open_files()
-    return count
-
-
-def describe(error: BaseException) -> Failure:
-    """An exception as JSON can carry it."""
-    name, name2 = getattr(error, "filename", None), getattr(error, "filename2", None)
-    return Failure(
-        type(error).__name__,
-        getattr(error, "errno", None),
-        getattr(error, "strerror", None),
-        name,
-        name2,
-    )
-
-
-def copy(src: str, dst: str, rules: list[list[Any]], options: dict[str, Any]) -> dict[str, Any]:
+def copy(src: str, dst: str, rules: tuple[Rule, ...], options: dict[str, Any]) -> Result:
     """One copy with rules."""
     transfer, failure = None, None
-    with rules_for(os.path.dirname(dst), rules):
+    folder = os.path.dirname(dst)
+    with rules_for(folder, rules):
         try:
             transfer = speedcopy.transfer(src, dst, **options)
         except BaseException as error:  # noqa: BLE001
-            failure = describe(error)
-        outcome = Outcome(
+            failure = Failure.of(error)
+        return Result(
             transfer.mechanism if transfer else None,
             transfer.copied if transfer else None,
             transfer.declined if transfer else {},
             failure,
             calls(),
-            open_files(),
+            len(descriptors(folder)),
         )
-    return asdict(outcome)

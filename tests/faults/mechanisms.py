@@ -1,0 +1,237 @@
+"""The mechanisms, a row each, and what the policy makes of their errnos.
+
+A mechanism's row in the native table has one in :data:`TABLES`; tests/package/test_native.py
+compares both. The tests of a row are made from it, where the platform has the mechanism.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from enum import Enum
+from itertools import chain, takewhile
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+import pytest
+from support.interpose import Rule, fail, late, nothing, on_nfs, on_smb, short, slow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+native = pytest.importorskip("speedcopy._boundary", reason="no native layer on this platform")
+
+FICLONE = "FICLONE"
+COPYCHUNK = "CIFS_IOC_COPYCHUNK_FILE"
+COPY_FILE_RANGE = "copy_file_range"
+SENDFILE = "sendfile"
+READ_WRITE = "read/write"
+
+#: What Transfer.declined says of a call that succeeded and moved nothing.
+NO_DATA = "no data"
+
+
+class Kind(Enum):
+    """What a mechanism moves in one call, and so which errnos end the copy."""
+
+    WHOLE_FILE = "all: any errno declines it"
+    ROUNDS = "some: any errno declines it, but a full disk only before anything was moved"
+    LAST = "some: no errno declines it"
+
+
+class Mechanism(NamedTuple):
+    """One row.
+
+    ``call`` is the interposer's name of the system call, "" where there is no interposer;
+    ``refusal`` the errno with which the tests reach the rows behind it; ``errnos`` are those that
+    it may return and that are not in :data:`COMMON`. ``shares`` tells that it may share extents.
+    A row with ``on_smb`` is asked there only, and if it has declined, those of ``excludes`` are
+    not asked. ``ends`` are the errnos that end the copy, by system call, in the last row.
+    """
+
+    name: str
+    call: str
+    kind: Kind
+    refusal: str = "EOPNOTSUPP"
+    errnos: str = ""
+    shares: bool = False
+    on_smb: bool = False
+    excludes: tuple[str, ...] = ()
+    ends: Mapping[str, str] = {}
+
+
+#: The errnos that each mechanism but the last is tried with.
+COMMON = (
+    "EOPNOTSUPP ENOTTY ENOSYS EXDEV EINVAL EBADF ETXTBSY EPERM EACCES "
+    "EIO ENOENT EBUSY EAGAIN ENODATA EROFS ENOMEM ESTALE EOVERFLOW EFBIG"
+)
+FULL = "ENOSPC EDQUOT"
+
+_LAST = Mechanism(
+    READ_WRITE,
+    "write",
+    Kind.LAST,
+    ends={
+        "read": "EIO ENOMEM EBADF EINVAL EACCES ESTALE EOVERFLOW ENODATA",
+        "write": "ENOSPC EDQUOT EIO EFBIG EPERM EROFS ENOMEM ESTALE EBADF EACCES",
+    },
+)
+
+#: By platform, fastest first.
+TABLES = {
+    "linux": (
+        Mechanism(FICLONE, FICLONE, Kind.WHOLE_FILE, shares=True),
+        Mechanism(
+            COPYCHUNK,
+            COPYCHUNK,
+            Kind.WHOLE_FILE,
+            shares=True,
+            on_smb=True,
+            excludes=(COPY_FILE_RANGE,),
+        ),
+        Mechanism(COPY_FILE_RANGE, COPY_FILE_RANGE, Kind.ROUNDS, "EXDEV", "EISDIR", shares=True),
+        Mechanism(SENDFILE, SENDFILE, Kind.ROUNDS, "EINVAL"),
+        _LAST,
+    ),
+    "win32": (Mechanism("CopyFile2", "", Kind.WHOLE_FILE),),
+}
+
+#: The rows of this platform; without a table of its own it has to have the last row only.
+EXPECTED = TABLES.get(sys.platform.rstrip("0123456789"), (_LAST,))
+
+#: Those that are built in and that the interposer reaches.
+ROWS = {row.name: row for row in EXPECTED if row.call and row.name in native.MECHANISMS}
+
+#: By mechanism in rounds: the call that moves the bytes.
+MOVING = {row.name: row.call for row in ROWS.values() if row.kind is not Kind.WHOLE_FILE}
+
+#: The fastest of them.
+FASTEST = next(iter(MOVING), "")
+
+#: By system call that moves bytes: its mechanism.
+MOVED_BY = {"read": READ_WRITE, **{row.call: row.name for row in ROWS.values()}}
+
+#: The calls that only mechanisms of other platforms make.
+_ABSENT = {row.call for table in TABLES.values() for row in table} - {
+    row.call for row in ROWS.values()
+}
+
+
+def require(*mechanisms: str) -> None:
+    """Leaves out a module about mechanisms that this platform has not got."""
+    missing = [name for name in mechanisms if name not in ROWS]
+    if missing:
+        pytest.skip(f"no {missing[0]} on this platform", allow_module_level=True)
+
+
+def possible(rules: tuple[Rule, ...]) -> bool:
+    """Whether none of the rules is about a mechanism that this platform has not got."""
+    return not any(rule.call in _ABSENT for rule in rules)
+
+
+def _before(mechanism: str) -> list[Mechanism]:
+    """The rows that are asked first, on a disk."""
+    rows = takewhile(lambda row: row.name != mechanism, ROWS.values())
+    return [row for row in rows if not row.on_smb]
+
+
+def reaching(mechanism: str) -> tuple[Rule, ...]:
+    """Rules with which ``mechanism`` is the first that can move the bytes."""
+    refused = [fail(row.call, getattr(errno, row.refusal)) for row in _before(mechanism)]
+    return (*refused, *(on_smb() if ROWS[mechanism].on_smb else ()))
+
+
+def declined_before(mechanism: str) -> dict[str, str]:
+    """What Transfer.declined holds when :func:`reaching` got there."""
+    return {row.name: row.refusal for row in _before(mechanism)}
+
+
+def following(mechanism: str) -> str:
+    """The row that goes on where ``mechanism`` has declined."""
+    names = list(ROWS)
+    behind = names[names.index(mechanism) + 1 :]
+    excluded = ROWS[mechanism].excludes
+    return next(name for name in behind if not ROWS[name].on_smb and name not in excluded)
+
+
+def slow_disk(bytes_per_second: int, mechanism: str = FASTEST, cached: int = 0) -> tuple[Rule, ...]:
+    """What is written to so fast, by ``mechanism``, after so many calls; clones nothing.
+
+    As on NFS: the target may be a share, where a copy that took it for a disk would leave all that
+    it has written to close.
+    """
+    slowly = slow(MOVING[mechanism], bytes_per_second, where="dst", skip=cached)
+    return (slowly, *reaching(mechanism), *on_nfs())
+
+
+def full_disk() -> list[Rule]:
+    """Rules with which no mechanism in rounds finds room."""
+    return [fail(call, errno.ENOSPC) for call in MOVING.values()]
+
+
+class Answer(NamedTuple):
+    """A call of a mechanism that does not move what it was asked to.
+
+    ``progress`` is how many bytes have been moved before: in an earlier call, or, where there
+    is only one, by the call that fails.
+    """
+
+    mechanism: str
+    call: str
+    answer: str
+    progress: int
+
+    @property
+    def code(self) -> Optional[int]:
+        """The errno, None for NO_DATA."""
+        return None if self.answer == NO_DATA else getattr(errno, self.answer)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """What has to happen to the calls of a copy."""
+        before = reaching(self.mechanism)
+        if self.code is None:
+            return (*self._earlier(), nothing(self.call), *before)
+        if self.progress and ROWS[self.mechanism].kind is Kind.WHOLE_FILE:
+            return (late(self.call, self.code, self.progress), *before)
+        return (*self._earlier(), fail(self.call, self.code), *before)
+
+    def _earlier(self) -> tuple[Rule, ...]:
+        return (short(self.call, self.progress, times=1),) if self.progress else ()
+
+    def __str__(self) -> str:
+        """An id for pytest."""
+        return f"{self.call}-{self.answer}-{self.progress}"
+
+
+#: Odd, less than a block.
+PROGRESS = 1001
+
+
+def _answers(row: Mechanism, answers: str, *progress: int, call: str = "") -> list[Answer]:
+    return [
+        Answer(row.name, call or row.call, answer, moved)
+        for answer in answers.split()
+        for moved in progress
+    ]
+
+
+def _declining(row: Mechanism) -> list[Answer]:
+    if row.kind is Kind.LAST:
+        return []
+    refused = _answers(row, f"{COMMON} {row.errnos}", 0, PROGRESS)
+    if row.kind is Kind.WHOLE_FILE:
+        return [*refused, *_answers(row, FULL, 0, PROGRESS)]
+    empty = [Answer(row.name, row.call, NO_DATA, moved) for moved in (0, PROGRESS)]
+    return [*refused, *_answers(row, FULL, 0), *empty]
+
+
+def _ending(row: Mechanism) -> list[Answer]:
+    full = _answers(row, FULL, PROGRESS) if row.kind is Kind.ROUNDS else []
+    own = (_answers(row, names, 0, PROGRESS, call=call) for call, names in row.ends.items())
+    return [*full, *chain.from_iterable(own)]
+
+
+#: The next row goes on from where this one stood.
+DECLINING = [answer for row in ROWS.values() for answer in _declining(row)]
+
+#: The copy has failed.
+ENDING = [answer for row in ROWS.values() for answer in _ending(row)]

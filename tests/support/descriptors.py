@@ -1,0 +1,21 @@
+"""Which descriptors are open."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+def descriptors(folder: str = "") -> frozenset[str]:
+    """The open descriptors of this process, by number and what they lead to.
+
+    With ``folder``, only those of files in it. Empty where the system does not list them.
+    """
+    listing = "/proc/self/fd"
+    found = set()
+    for fd in os.listdir(listing) if os.path.islink(f"{listing}/0") else ():
+        with contextlib.suppress(FileNotFoundError):
+            target = os.readlink(f"{listing}/{fd}")
+            if target.startswith(folder):
+                found.add(f"{fd} -> {target}")
+    return frozenset(found)
