@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from support.layout import pattern
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from support.interpose import Result
+    from support.interpose import Result, Rule, Worker
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -55,29 +56,49 @@ class Files(NamedTuple):
         elif self.dst.exists():
             self.dst.unlink()
 
-    def assert_copied(self, result: Result) -> None:
-        """The copy is one, and has left nothing open."""
+    def copied(self, worker: Worker, *rules: Rule, **options: object) -> Result:
+        """Has the worker make a copy, which is one."""
+        result = worker.copy(self.src, self.dst, *rules, **options)
         assert result.failure is None
         assert self.dst.read_bytes() == self.content
         assert result.copied == len(self.content)
         assert self.src.read_bytes() == self.content
-        assert result.open_files == 0
+        return result
 
-    def assert_failed(self, result: Result, code: int, *copied: int) -> None:
-        """It has failed as it should; a ``dst`` that existed has one of the lengths ``copied``."""
+    def failed(self, worker: Worker, rules: Iterable[Rule], code: int, *copied: int) -> Result:
+        """Has it fail as it should; a ``dst`` that existed has one of the lengths ``copied``."""
+        result = worker.copy(self.src, self.dst, *rules)
         failure = result.failure
         assert failure
         assert (failure.errno, failure.strerror) == (code, os.strerror(code))
         assert failure.kind is type(OSError(code, ""))
         assert (failure.filename, failure.filename2) == (str(self.src), str(self.dst))
+        self.assert_left(*copied)
+        return result
+
+    def stopped(self, result: Result, *copied: int) -> None:
+        """Ctrl-C has stopped a copy."""
+        assert result.failure
+        assert result.failure.kind is KeyboardInterrupt
+        self.assert_left(*copied)
+
+    def assert_left(self, *copied: int) -> None:
+        """A new ``dst`` is gone; one that existed has a length of ``copied``, or is as it was."""
         assert self.src.read_bytes() == self.content
-        assert result.open_files == 0
         if self.old is None:
             assert not self.dst.exists()
         else:
             left = self.dst.read_bytes()
-            assert len(left) in copied
-            assert left == self.content[: len(left)]
+            assert len(left) in (copied or (len(self.old),))
+            assert left == (self.content[: len(left)] if copied else self.old)
+
+
+#: A user waits this long, in seconds, for a copy to stop.
+PATIENCE = 1.0
+
+
+class Stop(Exception):  # noqa: N818
+    """What a callback raises."""
 
 
 def make(folder: Path, size: int) -> tuple[str, str]:

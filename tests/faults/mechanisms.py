@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 import sys
 from enum import Enum
-from itertools import chain, takewhile
+from itertools import product, takewhile
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import pytest
 from support.interpose import Rule, fail, late, nothing, on_nfs, on_smb, short, slow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 native = pytest.importorskip("speedcopy._boundary", reason="no native layer on this platform")
 
@@ -206,32 +206,25 @@ class Answer(NamedTuple):
 PROGRESS = 1001
 
 
-def _answers(row: Mechanism, answers: str, *progress: int, call: str = "") -> list[Answer]:
-    return [
-        Answer(row.name, call or row.call, answer, moved)
-        for answer in answers.split()
-        for moved in progress
-    ]
+def _declining(row: Mechanism) -> Iterator[tuple[str, int]]:
+    """The answers that decline a mechanism, and the bytes that it has moved before."""
+    if row.kind is not Kind.LAST:
+        yield from product([*COMMON.split(), *row.errnos.split()], (0, PROGRESS))
+        yield from product(FULL.split(), (0, PROGRESS) if row.kind is Kind.WHOLE_FILE else (0,))
+    if row.kind is Kind.ROUNDS:
+        yield from product([NO_DATA], (0, PROGRESS))
 
 
-def _declining(row: Mechanism) -> list[Answer]:
-    if row.kind is Kind.LAST:
-        return []
-    refused = _answers(row, f"{COMMON} {row.errnos}", 0, PROGRESS)
-    if row.kind is Kind.WHOLE_FILE:
-        return [*refused, *_answers(row, FULL, 0, PROGRESS)]
-    empty = [Answer(row.name, row.call, NO_DATA, moved) for moved in (0, PROGRESS)]
-    return [*refused, *_answers(row, FULL, 0), *empty]
-
-
-def _ending(row: Mechanism) -> list[Answer]:
-    full = _answers(row, FULL, PROGRESS) if row.kind is Kind.ROUNDS else []
-    own = (_answers(row, names, 0, PROGRESS, call=call) for call, names in row.ends.items())
-    return [*full, *chain.from_iterable(own)]
+def _ending(row: Mechanism) -> Iterator[tuple[str, str, int]]:
+    """The calls whose errnos end the copy, and the bytes that it has moved before."""
+    if row.kind is Kind.ROUNDS:
+        yield from product([row.call], FULL.split(), [PROGRESS])
+    for call, errnos in row.ends.items():
+        yield from product([call], errnos.split(), (0, PROGRESS))
 
 
 #: The next row goes on from where this one stood.
-DECLINING = [answer for row in ROWS.values() for answer in _declining(row)]
+DECLINING = [Answer(row.name, row.call, *case) for row in ROWS.values() for case in _declining(row)]
 
 #: The copy has failed.
-ENDING = [answer for row in ROWS.values() for answer in _ending(row)]
+ENDING = [Answer(row.name, *case) for row in ROWS.values() for case in _ending(row)]

@@ -6,8 +6,7 @@ import os
 from typing import TYPE_CHECKING, Callable, NoReturn
 
 import pytest
-from faults.files import MIB, make
-from faults.stopping import Stop
+from faults.files import MIB, Stop, make
 
 import speedcopy
 

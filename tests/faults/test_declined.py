@@ -41,7 +41,6 @@ from support.interpose import (
     late,
     nothing,
     on_smb,
-    rules_for,
     serve,
     short,
     signalled,
@@ -51,7 +50,6 @@ from support.layout import pattern as noise
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 require(READ_WRITE)
@@ -79,9 +77,7 @@ def test_table_is_complete(mechanism: str) -> None:
 @pytest.mark.parametrize("row", DECLINING, ids=str)
 def test_declined(worker: Worker, folder: Path, row: Answer, length: str) -> None:
     """A refusal, at any offset, is followed by the next mechanism from where it stood."""
-    files = Files.make(folder, SMALL, length)
-    result = worker.copy(files.src, files.dst, *row.rules())
-    files.assert_copied(result)
+    result = Files.make(folder, SMALL, length).copied(worker, *row.rules())
     assert result.mechanism == following(row.mechanism)
     expected = {**declined_before(row.mechanism), row.mechanism: row.answer}
     assert list(result.declined.items()) == list(expected.items())
@@ -92,14 +88,11 @@ def test_declined(worker: Worker, folder: Path, row: Answer, length: str) -> Non
 @pytest.mark.parametrize("row", ENDING, ids=str)
 def test_final(worker: Worker, folder: Path, row: Answer, length: str) -> None:
     """A full disk, and whatever read and write say, is the error of the copy."""
-    files = Files.make(folder, SMALL, length)
-    result = worker.copy(files.src, files.dst, *row.rules())
     assert row.code
-    if row.progress and row.call == "write":
-        # what failed has written itself: dst must not stay a mixture
-        files.assert_failed(result, row.code, 0, row.progress)
-    else:
-        files.assert_failed(result, row.code, row.progress)
+    # what failed has written itself: dst must not stay a mixture
+    left = {row.progress, 0} if row.call == "write" else {row.progress}
+    files = Files.make(folder, SMALL, length)
+    result = files.failed(worker, row.rules(), row.code, *left)
     assert row.mechanism == READ_WRITE or "write" not in result.calls
 
 
@@ -109,8 +102,7 @@ def test_final_in_a_later_round(worker: Worker, folder: Path, mechanism: str, le
     """A disk that is full after some rounds leaves of an existing dst what was copied."""
     files = Files.make(folder, LARGE, length)
     full = fail(MOVING[mechanism], errno.ENOSPC, skip=1)
-    result = worker.copy(files.src, files.dst, full, *reaching(mechanism))
-    files.assert_failed(result, errno.ENOSPC, MIB)
+    files.failed(worker, (full, *reaching(mechanism)), errno.ENOSPC, MIB)
 
 
 @pytest.mark.parametrize("mechanism", MOVING)
@@ -120,8 +112,7 @@ def test_short_copies(worker: Worker, folder: Path, mechanism: str) -> None:
     for (size, amount), length in itertools.product(cases, ("new", "longer")):
         files = Files.make(folder, size, length)
         rule = short(MOVING[mechanism], amount)
-        result = worker.copy(files.src, files.dst, rule, *reaching(mechanism))
-        files.assert_copied(result)
+        result = files.copied(worker, rule, *reaching(mechanism))
         assert result.mechanism == mechanism
         assert list(result.declined.items()) == list(declined_before(mechanism).items())
         assert result.calls.count(MOVING[mechanism]) >= size // amount
@@ -131,20 +122,17 @@ def test_short_copies(worker: Worker, folder: Path, mechanism: str) -> None:
 def test_short_reads(worker: Worker, folder: Path) -> None:
     """A read that ends early, as on a pipe or a share, is no end of the file."""
     files = Files.make(folder, SMALL, "longer")
-    result = worker.copy(files.src, files.dst, short("read", 97), *reaching(READ_WRITE))
-    files.assert_copied(result)
+    result = files.copied(worker, short("read", 97), *reaching(READ_WRITE))
     assert result.calls.count("read") >= SMALL // 97
 
 
 @pytest.mark.parametrize("progress", [0, PROGRESS])
 def test_nothing_at_all(worker: Worker, folder: Path, progress: int) -> None:
     """Fast paths that succeed and move nothing are never the end of the file; read is."""
-    files = Files.make(folder, SMALL, "longer")
     fast = [name for name in MOVING if name != READ_WRITE]
     first = [short(MOVING[name], progress, times=1) for name in fast[:1] if progress]
     rules = (*first, *(nothing(MOVING[name]) for name in fast))
-    result = worker.copy(files.src, files.dst, *rules)
-    files.assert_copied(result)
+    result = Files.make(folder, SMALL, "longer").copied(worker, *rules)
     assert result.mechanism == READ_WRITE
     assert result.declined == {**declined_before(READ_WRITE), **dict.fromkeys(fast, NO_DATA)}
 
@@ -163,8 +151,7 @@ def test_src_that_shrinks(worker: Worker, folder: Path, length: str) -> None:
 def test_write_that_moves_nothing(worker: Worker, folder: Path) -> None:
     """A write that takes nothing is an error and no endless loop."""
     files = Files.make(folder, SMALL)
-    result = worker.copy(files.src, files.dst, nothing("write"), *reaching(READ_WRITE))
-    files.assert_failed(result, errno.EIO)
+    files.failed(worker, (nothing("write"), *reaching(READ_WRITE)), errno.EIO)
 
 
 #: Ways in which a copy comes about, all of which end well.
@@ -211,7 +198,7 @@ def test_no_tail_and_no_gap(worker: Worker, folder: Path, pattern: str, length: 
     for size in (1, 4096, SMALL, MIB, MIB + 1, LARGE):
         rules = PATTERNS[pattern] if pattern in PATTERNS else (*ON_SMB[pattern], *on_smb())
         files = Files.make(folder, size, length)
-        files.assert_copied(worker.copy(files.src, files.dst, *rules))
+        files.copied(worker, *rules)
         files.dst.unlink()
 
 
@@ -219,9 +206,7 @@ def test_no_tail_and_no_gap(worker: Worker, folder: Path, pattern: str, length: 
 @pytest.mark.parametrize("mechanism", MOVING)
 def test_new_dst_is_not_cut(worker: Worker, folder: Path, mechanism: str, size: int) -> None:
     """A file that grows to its size costs no request to give it one."""
-    files = Files.make(folder, size)
-    result = worker.copy(files.src, files.dst, *reaching(mechanism))
-    files.assert_copied(result)
+    result = Files.make(folder, size).copied(worker, *reaching(mechanism))
     assert "ftruncate" not in result.calls
 
 
@@ -232,8 +217,7 @@ def test_refused_clone_on_a_full_disk(worker: Worker, folder: Path, length: str,
     """Zeros in the size of src, which a refused clone has left, do not pass for a copy."""
     files = Files.make(folder, size, length)
     refused = Rule(FICLONE, "grow", errno.EIO)
-    result = worker.copy(files.src, files.dst, refused, *full_disk())
-    files.assert_failed(result, errno.ENOSPC, 0)
+    files.failed(worker, (refused, *full_disk()), errno.ENOSPC, 0)
 
 
 def holey(folder: Path, *extents: int) -> Files:
@@ -272,8 +256,7 @@ def test_holes(worker: Worker, folder: Path, known: str, extents: tuple[int, ...
     """Between holes, too, the next mechanism goes on from where the last one stood."""
     files = holey(folder, *extents)
     files.reset()
-    result = worker.copy(files.src, files.dst, *HOLES[known], sparse=True)
-    files.assert_copied(result)
+    files.copied(worker, *HOLES[known], sparse=True)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -285,7 +268,7 @@ def test_killed(worker: Worker, folder: Path, call: str, length: str) -> None:
         files.reset()
         kill = signalled(call, signal.SIGKILL, skip=number)
         rules = (kill, *reaching(MOVED_BY[call]))
-        killed_by = worker.call(die_copying, str(files.src), str(files.dst), rules)
+        killed_by = worker.call(die_copying, rules, files.src, files.dst)
         assert files.src.read_bytes() == files.content
         if not killed_by:
             break
@@ -299,13 +282,12 @@ def test_killed(worker: Worker, folder: Path, call: str, length: str) -> None:
 # Below: what runs in the worker.
 
 
-def die_copying(src: str, dst: str, rules: Iterable[Rule]) -> int:
+def die_copying(src: str, dst: Path) -> int:
     """Copies in a child process, and returns the signal that ended it, 0 if none did."""
-    with rules_for(os.path.dirname(dst), rules):
-        child = os.fork()
-        if child == 0:
-            try:
-                speedcopy.copyfile(src, dst)
-            finally:
-                os._exit(0)
-        return os.WTERMSIG(os.waitpid(child, 0)[1])
+    child = os.fork()
+    if child == 0:
+        try:
+            speedcopy.copyfile(src, dst)
+        finally:
+            os._exit(0)
+    return os.WTERMSIG(os.waitpid(child, 0)[1])

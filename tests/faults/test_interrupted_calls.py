@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import select
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Optional
 
 import pytest
-from faults.files import LARGE, LENGTHS, MIB, SMALL, Files, make
+from faults.files import LARGE, LENGTHS, MIB, PATIENCE, SMALL, Files
 from faults.mechanisms import (
     FASTEST,
     FICLONE,
@@ -25,10 +24,7 @@ from faults.mechanisms import (
     reaching,
     require,
 )
-from faults.stopping import PATIENCE, stopped_copy, wait_until
 from support.interpose import Worker, fail, on_disk, serve, signalled
-
-import speedcopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,15 +48,13 @@ def test_interrupted(
     worker: Worker, folder: Path, call: str, mechanism: str, where: str, number: int
 ) -> None:
     """A call that a signal interrupts is made again, by the same mechanism."""
-    files = Files.make(folder, LARGE, "longer")
     storm = (
         signalled(call, number, times=STORM, where=where)
         if number
         else fail(call, errno.EINTR, times=STORM, where=where)
     )
     answered = (storm, serve(call)) if ROWS[mechanism].kind is Kind.WHOLE_FILE else (storm,)
-    result = worker.copy(files.src, files.dst, *answered, *reaching(mechanism))
-    files.assert_copied(result)
+    result = Files.make(folder, LARGE, "longer").copied(worker, *answered, *reaching(mechanism))
     assert result.mechanism == mechanism
     assert result.declined == declined_before(mechanism)
     assert result.calls.count(call) > STORM
@@ -69,9 +63,8 @@ def test_interrupted(
 @pytest.mark.parametrize("length", LENGTHS)
 def test_interrupted_close(worker: Worker, folder: Path, length: str) -> None:
     """Nobody knows what an interrupted close has written, so the copy fails, as shutil's does."""
-    files = Files.make(folder, SMALL, length)
     closed = fail("close", errno.EINTR, where="dst", times=1)
-    files.assert_failed(worker.copy(files.src, files.dst, closed), errno.EINTR, 0)
+    Files.make(folder, SMALL, length).failed(worker, (closed,), errno.EINTR, 0)
 
 
 @pytest.mark.parametrize("code", ["ENOSPC", "EIO"])
@@ -80,8 +73,7 @@ def test_interrupted_undo(worker: Worker, folder: Path, code: str) -> None:
     files = Files.make(folder, SMALL)
     full = fail("write", getattr(errno, code))
     storm = fail("stat", errno.EINTR, times=STORM, where="dst")
-    result = worker.copy(files.src, files.dst, full, storm, *reaching(READ_WRITE))
-    files.assert_failed(result, getattr(errno, code))
+    files.failed(worker, (full, storm, *reaching(READ_WRITE)), getattr(errno, code))
 
 
 @pytest.mark.parametrize("call", [call for call in MOVED_BY if not ROWS[MOVED_BY[call]].on_smb])
@@ -91,22 +83,15 @@ def test_interrupted_call(
     worker: Worker, folder: Path, call: str, round_: int, old: Optional[bytes]
 ) -> None:
     """Ctrl-C in a call that it interrupts is raised at once, and not taken for a refusal."""
-    src, dst = make(folder, 3 * MIB)
-    if old is not None:
-        (folder / "dst").write_bytes(old)
+    files = Files.make(folder, 3 * MIB)._replace(old=old)
+    files.reset()
     mechanism = MOVED_BY[call]
     number = 0 if ROWS[mechanism].kind is Kind.WHOLE_FILE else round_
     rules = (signalled(call, signal.SIGINT, skip=number), *reaching(mechanism), *on_disk())
-    stopped = worker.call(stopped_copy, src, dst, rules, False)  # noqa: FBT003
-    assert stopped["kind"] == "KeyboardInterrupt"
-    assert stopped["open"] == 0
-    assert stopped["calls"].count(call) == number + 1
-    if old is None:
-        assert not os.path.exists(dst)
-    else:
-        copied = MIB * (number > 0)
-        assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()[:copied]
-    assert worker.call(plain_copy, src, dst) == "done"  # nothing is left over for the next one
+    result = worker.copy(files.src, files.dst, *rules)
+    files.stopped(result, MIB * (number > 0))
+    assert result.calls.count(call) == number + 1
+    files.copied(worker)  # nothing is left over for the next one
 
 
 @pytest.mark.parametrize("size", [0, 10_007])
@@ -114,11 +99,8 @@ def test_interrupted_call(
 @pytest.mark.parametrize(
     ("where", "number", "old"),
     [
-        ("src", 0, None),
-        ("src", 0, b"old"),
-        ("dst", 0, None),
-        ("dst", 0, b"old"),
-        ("dst", 1, b"old"),
+        *(("src", 0, None), ("src", 0, b"old")),
+        *(("dst", 0, None), ("dst", 0, b"old"), ("dst", 1, b"old")),
     ],
 )
 def test_interrupted_open(
@@ -131,30 +113,20 @@ def test_interrupted_open(
     cloning: str,
 ) -> None:
     """Ctrl-C while a file is being opened is not forgotten, however well the rest would go."""
-    src, dst = make(folder, size)
-    if old is not None:
-        (folder / "dst").write_bytes(old)
+    files = Files.make(folder, size)._replace(old=old)
+    files.reset()
     clone = (serve(FICLONE),) if cloning == "cloned" else ()
     rules = (signalled("open", signal.SIGINT, skip=number, where=where), *clone, *on_disk())
-    stopped = worker.call(stopped_copy, src, dst, rules, False)  # noqa: FBT003
-    assert stopped["kind"] == "KeyboardInterrupt"
-    assert stopped["open"] == 0
-    if old is None:
-        assert not os.path.exists(dst)
-    else:
-        assert (folder / "dst").read_bytes() == old
+    files.stopped(worker.copy(files.src, files.dst, *rules))
 
 
 @pytest.mark.parametrize("call", ["fstat", "stat"])
 def test_interrupted_look(worker: Worker, folder: Path, call: str) -> None:
     """Ctrl-C while a file is being looked at leaves no new dst either."""
-    src, dst = make(folder, 10_007)
+    files = Files.make(folder, SMALL)
     where = "dst" if call == "fstat" else "src"
     rules = (signalled(call, signal.SIGINT, where=where), *on_disk())
-    stopped = worker.call(stopped_copy, src, dst, rules, False)  # noqa: FBT003
-    assert stopped["kind"] == "KeyboardInterrupt"
-    assert stopped["open"] == 0
-    assert not os.path.exists(dst)
+    files.stopped(worker.copy(files.src, files.dst, *rules))
 
 
 #: Holds a lease, as Samba and the NFS server do, and gives it back after so many seconds.
@@ -195,32 +167,20 @@ def test_waits(worker: Worker, folder: Path, name: str) -> None:
     """The copy waits until a lease has been given back, as the standard library does."""
     files = Files.make(folder, SMALL, "longer")
     with lease(folder / name, 0.2) as said:
-        files.assert_copied(worker.copy(files.src, files.dst))
+        files.copied(worker)
         assert [said.readline(), said.readline()] == [b"asked\n", b"given back\n"]
 
 
 @pytest.mark.parametrize("name", ["src", "dst"])
 def test_waiting_for_a_lease(worker: Worker, folder: Path, name: str) -> None:
     """Ctrl-C ends the wait for a lease that somebody does not give back."""
-    src, dst = make(folder, 3 * MIB)
-    (folder / "dst").write_bytes(b"old")
+    files = Files.make(folder, 3 * MIB, "shorter")
     with lease(folder / name, 60) as said:
-        worker.start(stopped_copy, src, dst, (), False)  # noqa: FBT003
-        wait_until(worker, lambda: bool(select.select([said], [], [], 0)[0]))
+        worker.start_copy(files.src, files.dst)
+        worker.wait_until(lambda: bool(select.select([said], [], [], 0)[0]))
         time.sleep(0.1)
         pressed = time.monotonic()
         worker.signal(signal.SIGINT)
-        stopped = worker.result()
-    assert stopped["kind"] == "KeyboardInterrupt"
-    assert stopped["at"] - pressed < PATIENCE
-    assert stopped["open"] == 0
-    assert (folder / "dst").read_bytes() == b"old"
-
-
-# Below: what runs in the worker.
-
-
-def plain_copy(src: str, dst: str) -> str:
-    """A copy."""
-    speedcopy.copyfile(src, dst)
-    return "done"
+        result = worker.result()
+    files.stopped(result)
+    assert worker.ended - pressed < PATIENCE

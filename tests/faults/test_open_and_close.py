@@ -21,16 +21,13 @@ def test_error_before_the_plain_way(worker: Worker, folder: Path) -> None:
     files = Files.make(folder, SMALL)
     closed = fail("open", errno.EACCES, skip=1, where="dst")
     full = fail("write", errno.EPERM)
-    result = worker.copy(files.src, files.dst, closed, full, *reaching(READ_WRITE))
-    files.assert_failed(result, errno.EPERM)
+    files.failed(worker, (closed, full, *reaching(READ_WRITE)), errno.EPERM)
 
 
 def test_src_that_cannot_go_back(worker: Worker, folder: Path) -> None:
     """What has been read of a stream is not there for another try: the copy fails."""
-    files = Files.make(folder, SMALL)
     rules = (fail("write", errno.EPERM, times=1), fail("lseek", errno.ESPIPE, where="src"))
-    result = worker.copy(files.src, files.dst, *rules, *reaching(READ_WRITE))
-    files.assert_failed(result, errno.EPERM)
+    Files.make(folder, SMALL).failed(worker, (*rules, *reaching(READ_WRITE)), errno.EPERM)
 
 
 def test_src_that_is_dst_and_cannot_be_looked_at(worker: Worker, folder: Path) -> None:
@@ -48,8 +45,7 @@ def test_stale_size_behind_truncation(worker: Worker, folder: Path, size: int) -
     """A server that has emptied dst may report the old size once more, and refuse to truncate."""
     files = Files.make(folder, size, "longer")
     stale = Rule("fstat", "claim", 0, size + 1, times=1, where="dst")
-    result = worker.copy(files.src, files.dst, stale, fail("ftruncate", errno.EPERM))
-    files.assert_copied(result)
+    files.copied(worker, stale, fail("ftruncate", errno.EPERM))
 
 
 @pytest.mark.parametrize("ending", ["copied", "full"])
@@ -58,29 +54,25 @@ def test_exclusive_create_ignored(worker: Worker, folder: Path, ending: str) -> 
     files = Files.make(folder, SMALL, "longer")
     rules = [Rule("open", "forget", where="dst")]
     if ending == "full":
-        result = worker.copy(files.src, files.dst, *rules, *full_disk())
-        files.assert_failed(result, errno.ENOSPC, 0)
+        files.failed(worker, (*rules, *full_disk()), errno.ENOSPC, 0)
     else:
-        files.assert_copied(worker.copy(files.src, files.dst, *rules))
+        files.copied(worker, *rules)
 
 
 @pytest.mark.parametrize("code", ["EINVAL", "EOPNOTSUPP", "ENOSYS", "EPERM"])
 @pytest.mark.parametrize("length", ["new", "longer"])
 def test_exclusive_create_refused(worker: Worker, folder: Path, length: str, code: str) -> None:
     """A server that creates no file exclusively is asked to create it plainly."""
-    files = Files.make(folder, SMALL, length)
     refused = fail("open", getattr(errno, code), times=1, where="dst")
-    files.assert_copied(worker.copy(files.src, files.dst, refused))
+    Files.make(folder, SMALL, length).copied(worker, refused)
 
 
 @pytest.mark.parametrize("code", ["EINVAL", "EPERM", "EOPNOTSUPP", "EIO"])
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_plain_way_has_the_last_word(worker: Worker, folder: Path, call: str, code: str) -> None:
     """What a file that was created exclusively refuses, one that was opened plainly may allow."""
-    files = Files.make(folder, SMALL)
     refused = fail(call, getattr(errno, code), times=1)
-    result = worker.copy(files.src, files.dst, refused, *reaching(READ_WRITE))
-    files.assert_copied(result)
+    result = Files.make(folder, SMALL).copied(worker, refused, *reaching(READ_WRITE))
     assert result.mechanism == READ_WRITE
     assert result.calls.count("open") == 3
 
@@ -109,7 +101,6 @@ def test_open_that_fails(worker: Worker, folder: Path, code: str, name: str, len
     assert result.failure.errno == number
     assert result.failure.kind is type(OSError(number, ""))
     assert (result.failure.filename, result.failure.filename2) == (str(folder / name), None)
-    assert result.open_files == 0
     assert files.src.read_bytes() == files.content
     assert files.old is None or files.dst.read_bytes() == files.old
     assert files.dst.exists() == (length != "new")
@@ -130,9 +121,7 @@ def test_open_and_stat_that_fail(worker: Worker, folder: Path, code: str) -> Non
 @pytest.mark.parametrize("name", ["src", "dst"])
 def test_fstat_that_fails(worker: Worker, folder: Path, name: str, length: str) -> None:
     """A file that cannot be looked at is read or written as it comes, as shutil does it."""
-    files = Files.make(folder, SMALL, length)
-    result = worker.copy(files.src, files.dst, fail("fstat", errno.EIO, where=name))
-    files.assert_copied(result)
+    result = Files.make(folder, SMALL, length).copied(worker, fail("fstat", errno.EIO, where=name))
     assert result.mechanism == READ_WRITE
 
 
@@ -152,12 +141,9 @@ def test_close_that_fails(worker: Worker, folder: Path, code: str, length: str) 
     """The last chance of a server to say that the data did not fit: nobody knows how much did."""
     files = Files.make(folder, SMALL, length)
     number = getattr(errno, code)
-    result = worker.copy(files.src, files.dst, fail("close", number, where="dst", times=1))
-    files.assert_failed(result, number, 0)
+    files.failed(worker, (fail("close", number, where="dst", times=1),), number, 0)
 
 
 def test_close_of_src_that_fails(worker: Worker, folder: Path) -> None:
     """Says nothing about the copy."""
-    files = Files.make(folder, SMALL)
-    result = worker.copy(files.src, files.dst, fail("close", errno.EIO, where="src"))
-    files.assert_copied(result)
+    Files.make(folder, SMALL).copied(worker, fail("close", errno.EIO, where="src"))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from typing import TYPE_CHECKING, NoReturn, Optional
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, NoReturn, Optional
 
 import pytest
-from faults.files import GIB, MIB, make, make_huge
+from faults.files import GIB, MIB, PATIENCE, Stop, make, make_huge
 from faults.mechanisms import FASTEST, MOVING, slow_disk
-from faults.stopping import PATIENCE, Stop, stopped_copy, wait_until
-from support.descriptors import descriptors
-from support.interpose import Rule, Worker, on_disk, on_nfs, rules_for, slow
+from support.interpose import Worker, on_disk, on_nfs, slow
 
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -45,15 +44,14 @@ def test_ctrl_c(
     bytes_per_second, cached = SPEEDS[speed]
     src, dst = make_huge(folder)
     disk = slow_disk(bytes_per_second, mechanism, cached)
-    worker.start(stopped_copy, src, dst, disk, progress)
-    wait_until(worker, lambda: os.path.exists(dst) and os.stat(dst).st_size >= MIB)
+    worker.start_copy(src, dst, *disk, progress=ignore if progress else None)
+    worker.wait_until(lambda: os.path.exists(dst) and os.stat(dst).st_size >= MIB)
     time.sleep(0.1)
     pressed = time.monotonic()
     worker.signal(signal.SIGINT)
-    stopped = worker.result()
-    assert stopped["kind"] == "KeyboardInterrupt"
-    assert stopped["at"] - pressed < PATIENCE
-    assert stopped["open"] == 0
+    result = worker.result()
+    assert result.failure.kind is KeyboardInterrupt
+    assert worker.ended - pressed < PATIENCE
     assert not os.path.exists(dst)
     assert os.stat(src).st_size == 2 * GIB
 
@@ -65,11 +63,10 @@ def test_raising_progress(worker: Worker, folder: Path, mechanism: str, speed: s
     src, dst = make_huge(folder)
     bytes_per_second, cached = SPEEDS[speed]
     disk = slow_disk(bytes_per_second, mechanism, cached)
-    stopped = worker.call(copy_until_raised, src, dst, disk, 0.2)
+    stopped = worker.call(copy_until_raised, disk, src, dst, 0.2)
     assert stopped["same"]
     assert stopped["began"] < PATIENCE
     assert stopped["took"] < PATIENCE
-    assert stopped["open"] == 0
     assert not os.path.exists(dst)
 
 
@@ -79,7 +76,7 @@ def test_existing_dst(worker: Worker, folder: Path, mechanism: str, length: int)
     """Of a dst that was there remains what had been copied."""
     src, dst = make(folder, 8 * MIB)
     (folder / "dst").write_bytes(b"o" * length)
-    stopped = worker.call(copy_until_raised, src, dst, slow_disk(16 * MIB, mechanism), 0)
+    stopped = worker.call(copy_until_raised, slow_disk(16 * MIB, mechanism), src, dst, 0)
     left = (folder / "dst").read_bytes()
     assert stopped["same"]
     assert 0 < len(left) == stopped["copied"] < 8 * MIB
@@ -89,25 +86,23 @@ def test_existing_dst(worker: Worker, folder: Path, mechanism: str, length: int)
 def test_alarm(worker: Worker, folder: Path) -> None:
     """A signal handler that raises stops a copy, and its exception comes out."""
     src, dst = make_huge(folder)
-    stopped = worker.call(copy_until_alarm, src, dst, slow_disk(100 * MIB))
+    stopped = worker.call(copy_until_alarm, slow_disk(100 * MIB), src, dst)
     assert stopped["same"]
     assert stopped["took"] < PATIENCE
-    assert stopped["open"] == 0
     assert not os.path.exists(dst)
 
 
 def test_timer_that_does_not_raise(worker: Worker, folder: Path) -> None:
     """Handlers run while a copy goes on, and it goes on."""
     src, dst = make(folder, 8 * MIB)
-    ran = worker.call(copy_under_timer, src, dst, slow_disk(16 * MIB))
-    assert ran["handled"] >= 3
+    assert worker.call(copy_under_timer, slow_disk(16 * MIB), src, dst) >= 3
     assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()
 
 
 def test_nested(worker: Worker, folder: Path) -> None:
     """Progress may copy files itself."""
     src, dst = make(folder, 8 * MIB)
-    count = worker.call(copy_nested, src, dst, slow_disk(32 * MIB), False)  # noqa: FBT003
+    count = worker.call(copy_nested, slow_disk(32 * MIB), src, dst, False)  # noqa: FBT003
     content = (folder / "src").read_bytes()
     assert count["inner"] >= 2
     assert (folder / "dst").read_bytes() == content
@@ -118,7 +113,7 @@ def test_nested(worker: Worker, folder: Path) -> None:
 def test_nested_raising(worker: Worker, folder: Path) -> None:
     """What stops an inner copy stops the outer one, if progress lets it."""
     src, dst = make(folder, 8 * MIB)
-    count = worker.call(copy_nested, src, dst, slow_disk(32 * MIB), True)  # noqa: FBT003
+    count = worker.call(copy_nested, slow_disk(32 * MIB), src, dst, True)  # noqa: FBT003
     assert count["same"]
     assert count["inner"] == 1
     assert sorted(os.listdir(folder)) == ["src"]
@@ -127,15 +122,15 @@ def test_nested_raising(worker: Worker, folder: Path) -> None:
 def test_worker_thread(worker: Worker, folder: Path) -> None:
     """Ctrl-C is the main thread's; a copy in another thread goes on."""
     src, dst = make(folder, 16 * MIB)
-    worker.start(copy_in_thread, src, dst, slow_disk(24 * MIB))
-    wait_until(worker, lambda: os.path.exists(dst) and os.stat(dst).st_size >= MIB)
+    worker.start(copy_in_thread, slow_disk(24 * MIB), src, dst)
+    worker.wait_until(lambda: os.path.exists(dst) and os.stat(dst).st_size >= MIB)
     pressed = time.monotonic()
     worker.signal(signal.SIGINT)
     ended = worker.result()
     assert ended["main"] == "KeyboardInterrupt"
     assert ended["at"] - pressed < PATIENCE
     assert ended["still_copying"]
-    assert ended["copy"] == "done"
+    assert ended["copy"] == dst
     assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()
 
 
@@ -143,7 +138,7 @@ def test_raising_in_threads(worker: Worker, folder: Path) -> None:
     """Each of several copies gets the exception that its own callback raised."""
     src, _dst = make_huge(folder)
     slowly = (slow(MOVING[FASTEST], 100 * MIB), *on_nfs())
-    ended = worker.call(raise_in_threads, src, str(folder), slowly)
+    ended = worker.call(raise_in_threads, slowly, src, str(folder))
     assert ended == [True] * 8
     assert os.listdir(folder) == ["src"]
 
@@ -152,7 +147,7 @@ def test_other_threads_run(worker: Worker, folder: Path) -> None:
     """Copies do not wait for each other, nor does Python for them."""
     src, _dst = make(folder, MIB)
     slowly = (slow(MOVING[FASTEST], 2 * MIB), *on_disk())
-    ended = worker.call(copy_in_threads, src, str(folder), slowly)
+    ended = worker.call(copy_in_threads, slowly, src, str(folder))
     assert ended["took"] < 1.5  # eight times half a second, one after the other: 4 s
     assert ended["steps"] > 10
 
@@ -160,7 +155,11 @@ def test_other_threads_run(worker: Worker, folder: Path) -> None:
 # Below: what runs in the worker.
 
 
-def copy_until_raised(src: str, dst: str, rules: Iterable[Rule], after: float) -> dict[str, object]:
+def ignore(_copied: int, _total: int) -> None:
+    """A callback that has nothing to say."""
+
+
+def copy_until_raised(src: str, dst: str, after: float) -> dict[str, object]:
     """A copy whose progress raises, ``after`` seconds from its first call at the earliest."""
     first: list[float] = []
     stop = Stop()
@@ -177,67 +176,52 @@ def copy_until_raised(src: str, dst: str, rules: Iterable[Rule], after: float) -
 
     same = False
     started = time.monotonic()
-    with rules_for(os.path.dirname(dst), rules):
-        try:
-            speedcopy.transfer(src, dst, progress=progress)
-        except BaseException as error:  # noqa: BLE001
-            same = error is stop
-        return {
-            "same": same,
-            "began": first[0] - started,
-            "took": time.monotonic() - raised_at,
-            "copied": told[-1],
-            "open": len(descriptors(os.path.dirname(dst))),
-        }
-
-
-def copy_until_alarm(src: str, dst: str, rules: Iterable[Rule]) -> dict[str, object]:
-    """A copy that the handler of a timer stops after 0.2 s."""
-    stop = Stop()
-    raised_at = 0.0
-
-    def handler(_number: int, _frame: Optional[FrameType]) -> None:
-        raise stop
-
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    raised_at = time.monotonic() + 0.2
-    same = False
     try:
-        with rules_for(os.path.dirname(dst), rules):
-            try:
-                speedcopy.transfer(src, dst, sparse=False)
-            except Stop as error:
-                same = error is stop
-            return {
-                "same": same,
-                "took": time.monotonic() - raised_at,
-                "open": len(descriptors(os.path.dirname(dst))),
-            }
-    finally:
-        signal.signal(signal.SIGALRM, before)
+        speedcopy.transfer(src, dst, progress=progress)
+    except BaseException as error:  # noqa: BLE001
+        same = error is stop
+    took = time.monotonic() - raised_at
+    return {"same": same, "began": first[0] - started, "took": took, "copied": told[-1]}
 
 
-def copy_under_timer(src: str, dst: str, rules: Iterable[Rule]) -> dict[str, object]:
-    """A copy while a timer goes off."""
-    handled = 0
-
-    def handler(_number: int, _frame: Optional[FrameType]) -> None:
-        nonlocal handled
-        handled += 1
-
+@contextmanager
+def alarms(handler: Callable[[int, Optional[FrameType]], None], *seconds: float) -> Iterator[None]:
+    """Has a timer call ``handler`` after so many seconds, and again after so many."""
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    signal.setitimer(signal.ITIMER_REAL, *seconds)
     try:
-        with rules_for(os.path.dirname(dst), rules):
-            speedcopy.copyfile(src, dst)
-        return {"handled": handled}
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-def copy_nested(src: str, dst: str, rules: Iterable[Rule], raising: bool) -> dict[str, object]:
+def copy_until_alarm(src: str, dst: str) -> dict[str, object]:
+    """A copy that the handler of a timer stops after 0.2 s."""
+    stop = Stop()
+
+    def handler(_number: int, _frame: Optional[FrameType]) -> None:
+        raise stop
+
+    same = False
+    with alarms(handler, 0.2):
+        raised_at = time.monotonic() + 0.2
+        try:
+            speedcopy.transfer(src, dst, sparse=False)
+        except Stop as error:
+            same = error is stop
+        return {"same": same, "took": time.monotonic() - raised_at}
+
+
+def copy_under_timer(src: str, dst: str) -> int:
+    """A copy while a timer goes off; returns how often that was."""
+    handled: list[int] = []
+    with alarms(lambda number, _frame: handled.append(number), 0.01, 0.01):
+        speedcopy.copyfile(src, dst)
+    return len(handled)
+
+
+def copy_nested(src: str, dst: str, raising: bool) -> dict[str, object]:
     """A copy whose progress copies src as well, twice at most; or whose inner copy is stopped."""
     stop = Stop()
     inner = 0
@@ -254,41 +238,27 @@ def copy_nested(src: str, dst: str, rules: Iterable[Rule], raising: bool) -> dic
             speedcopy.copyfile(src, name, progress=innermost)
 
     same = False
-    with rules_for(os.path.dirname(dst), rules):
-        try:
-            speedcopy.copyfile(src, dst, progress=progress)
-        except Stop as error:
-            same = error is stop
-        return {"inner": inner, "same": same}
+    try:
+        speedcopy.copyfile(src, dst, progress=progress)
+    except Stop as error:
+        same = error is stop
+    return {"inner": inner, "same": same}
 
 
-def copy_in_thread(src: str, dst: str, rules: Iterable[Rule]) -> dict[str, object]:
+def copy_in_thread(src: str, dst: str) -> dict[str, object]:
     """A copy in a thread, for which the main thread waits."""
-    ended: list[str] = []
-
-    def run() -> None:
-        try:
-            speedcopy.copyfile(src, dst)
-        except BaseException as error:  # noqa: BLE001
-            ended.append(type(error).__name__)
-        else:
-            ended.append("done")
-
-    thread = threading.Thread(target=run)
     main = "waited in vain"
-    with rules_for(os.path.dirname(dst), rules):
-        thread.start()
+    with ThreadPoolExecutor(1) as pool:
+        copy = pool.submit(speedcopy.copyfile, src, dst)
         try:
-            for _ in range(1000):
-                time.sleep(0.01)
+            time.sleep(10)
         except KeyboardInterrupt:
             main = "KeyboardInterrupt"
-        at, still_copying = time.monotonic(), thread.is_alive()
-        thread.join()
-    return {"main": main, "at": at, "still_copying": still_copying, "copy": ended[0]}
+        at, still_copying = time.monotonic(), not copy.done()
+        return {"main": main, "at": at, "still_copying": still_copying, "copy": copy.result()}
 
 
-def raise_in_threads(src: str, folder: str, rules: Iterable[Rule]) -> list[bool]:
+def raise_in_threads(src: str, folder: str) -> list[bool]:
     """Eight copies, each with a callback that raises an exception of its own."""
     same: list[bool] = []
 
@@ -304,27 +274,18 @@ def raise_in_threads(src: str, folder: str, rules: Iterable[Rule]) -> list[bool]
         except Stop as error:
             same.append(error is stop)
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
-    with rules_for(folder, rules):
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(8)))
     return same
 
 
-def copy_in_threads(src: str, folder: str, rules: Iterable[Rule]) -> dict[str, object]:
+def copy_in_threads(src: str, folder: str) -> dict[str, object]:
     """Eight copies, while the main thread goes about its business."""
-    threads = [
-        threading.Thread(target=speedcopy.copyfile, args=(src, os.path.join(folder, str(number))))
-        for number in range(8)
-    ]
     steps = 0
-    with rules_for(folder, rules):
+    with ThreadPoolExecutor(8) as pool:
         started = time.monotonic()
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
+        copies = [pool.submit(speedcopy.copyfile, src, f"{folder}/{number}") for number in range(8)]
+        while not all(copy.done() for copy in copies):
             time.sleep(0.005)
             steps += 1
         return {"took": time.monotonic() - started, "steps": steps}

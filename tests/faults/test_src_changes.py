@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from faults.files import KIB, MIB
 from faults.mechanisms import MOVING, reaching
-from support.interpose import Rule, Worker, on_disk, rules_for, slow
+from support.interpose import Worker, on_disk, slow
 from support.layout import pattern
 
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -38,7 +37,7 @@ def test_cut(worker: Worker, folder: Path, mechanism: str, step: int, cut: int) 
     make(folder / "src", 4 * MIB, step)
     content = (folder / "src").read_bytes()
     rules = (slow(MOVING[mechanism], 8 * MIB), *reaching(mechanism), *on_disk())
-    copied = worker.call(copy_cutting, str(folder / "src"), str(folder / "dst"), rules, cut)
+    copied = worker.call(copy_cutting, rules, folder / "src", folder / "dst", cut)
     assert 0 < copied < 4 * MIB
     left = (folder / "dst").read_bytes()
     size = len(left)
@@ -52,7 +51,7 @@ def test_grown(worker: Worker, folder: Path, mechanism: str, more: int) -> None:
     """A src that grows is copied to its new end, as shutil does it."""
     (folder / "src").write_bytes(pattern(4 * MIB))
     rules = (slow(MOVING[mechanism], 16 * MIB), *reaching(mechanism), *on_disk())
-    copied = worker.call(copy_growing, str(folder / "src"), str(folder / "dst"), rules, more)
+    copied = worker.call(copy_growing, rules, folder / "src", folder / "dst", more)
     assert copied == 4 * MIB + more
     assert (folder / "dst").read_bytes() == (folder / "src").read_bytes()
 
@@ -60,7 +59,7 @@ def test_grown(worker: Worker, folder: Path, mechanism: str, more: int) -> None:
 # Below: what runs in the worker.
 
 
-def copy_growing(src: str, dst: str, rules: Iterable[Rule], more: int) -> int:
+def copy_growing(src: str, dst: Path, more: int) -> int:
     """A copy whose progress writes ``more`` bytes behind src, once; returns the bytes copied."""
     written: list[int] = []
 
@@ -69,11 +68,10 @@ def copy_growing(src: str, dst: str, rules: Iterable[Rule], more: int) -> int:
             with open(src, "ab") as grown:
                 written.append(grown.write(pattern(more, "more")))
 
-    with rules_for(os.path.dirname(dst), rules):
-        return speedcopy.transfer(src, dst, progress=progress).copied
+    return speedcopy.transfer(src, dst, progress=progress).copied
 
 
-def copy_cutting(src: str, dst: str, rules: Iterable[Rule], cut: int) -> int:
+def copy_cutting(src: str, dst: Path, cut: int) -> int:
     """Copies and cuts src at the first sign of progress; returns how much was copied by then."""
     copied: list[int] = []
 
@@ -82,6 +80,5 @@ def copy_cutting(src: str, dst: str, rules: Iterable[Rule], cut: int) -> int:
             copied.append(done)
             os.truncate(src, cut)
 
-    with rules_for(os.path.dirname(dst), rules):
-        speedcopy.transfer(src, dst, progress=progress)
+    speedcopy.transfer(src, dst, progress=progress)
     return copied[0]

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
 import pytest
 from faults.mechanisms import FASTEST, MOVING
-from support.descriptors import descriptors
-from support.interpose import Rule, Worker, on_disk, rules_for, slow
+from support.interpose import Worker, on_disk, slow
 
 import speedcopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from types import CodeType, FrameType
 
@@ -132,12 +131,11 @@ def test_two_signals_at_once(worker: Worker, folder: Path, progress: str) -> Non
     for old in (None, b"old"):
         if old:
             (folder / "dst").write_bytes(old)
-        names = str(folder / "src"), str(folder / "dst")
         rules = (slow(MOVING[FASTEST], 2 << 20), *on_disk())
-        ended = worker.call(copy_under_signals, *names, rules, progress)
-        assert ended["lost"] == []
-        assert ended["open"] == 0
-        assert ended["next"] == "done"
+        src, dst = folder / "src", folder / "dst"
+        assert worker.call(copy_under_signals, rules, src, dst, progress) == []
+        assert worker.copy(src, folder / "next").failure is None
+        (folder / "next").unlink()
         assert (folder / "dst").exists() == bool(old)
 
 
@@ -184,8 +182,8 @@ def test_nested_and_in_threads(folder: Path) -> None:
 # Below: what runs in the worker.
 
 
-def copy_under_signals(src: str, dst: str, rules: Iterable[Rule], kind: str) -> dict[str, object]:
-    """A slow copy, and two signals while it is in C, both of whose handlers raise."""
+def copy_under_signals(src: str, dst: Path, kind: str) -> list[str]:
+    """A slow copy, and two signals while it is in C, both of whose handlers raise; what is lost."""
     raised: list[BaseException] = []
 
     def handler(number: int, _frame: Optional[FrameType]) -> NoReturn:
@@ -206,23 +204,17 @@ def copy_under_signals(src: str, dst: str, rules: Iterable[Rule], kind: str) -> 
     caught: Optional[BaseException] = None
     late: list[BaseException] = []
     sender = threading.Thread(target=send)
-    folder = os.path.dirname(dst)
-    with rules_for(folder, rules):
-        sender.start()
-        try:
-            callback = None if kind == "none" else progress
-            speedcopy.copyfile(src, dst, progress=callback)
-        except BaseException as error:  # noqa: BLE001
-            caught = error
-        for _ in range(3):
-            try:  # a signal may come when the copy is over
-                sender.join()
-            except Second as error:  # noqa: PERF203
-                late.append(error)
-        left = len(descriptors(folder))
+    sender.start()
+    try:
+        callback = None if kind == "none" else progress
+        speedcopy.copyfile(src, dst, progress=callback)
+    except BaseException as error:  # noqa: BLE001
+        caught = error
+    for _ in range(3):
+        try:  # a signal may come when the copy is over
+            sender.join()
+        except Second as error:  # noqa: PERF203
+            late.append(error)
     for number, handled in before.items():
         signal.signal(number, handled)
-    lost = [repr(error) for error in raised if error not in (*chain(caught), *late)]
-    speedcopy.copyfile(src, dst + ".next")
-    os.unlink(dst + ".next")
-    return {"lost": lost, "open": left, "next": "done"}
+    return [repr(error) for error in raised if error not in (*chain(caught), *late)]

@@ -19,11 +19,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import pytest
 from support.descriptors import descriptors
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
+
+PathLike = Union[str, Path]
 
 #: linux/magic.h
 EXT_MAGIC = 0xEF53
@@ -133,7 +136,6 @@ class Result:
     declined: dict[str, str] = field(default_factory=dict)
     failure: Optional[Failure] = None
     calls: list[str] = field(default_factory=list)
-    open_files: int = 0
 
 
 #: Says that the library cannot be compiled, once a test has failed for that.
@@ -192,6 +194,7 @@ class Worker:
         self._release = release
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._busy = False
+        self.ended = 0.0  # when the last function returned, by time.monotonic()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         library = _library()
@@ -212,14 +215,20 @@ class Worker:
             cwd=ROOT,
         )
 
-    def start(self, function: Callable[..., Any], *arguments: object) -> None:
-        """Has the process call a function of a module with arguments that can be pickled."""
+    def start(
+        self, function: Callable[..., Any], rules: Iterable[Rule], src: PathLike, *others: object
+    ) -> None:
+        """Has the process call a function of a module, with rules for the files beside ``src``.
+
+        Whatever goes to the process and back has to be what can be pickled.
+        """
         if self._process and (self._busy or self._process.poll() is not None):
             self.stop()
         self._process = self._process or self._launch()
         self._busy = True
         assert self._process.stdin
-        self._process.stdin.write(pickle.dumps((function, arguments)).hex().encode() + b"\n")
+        request = pickle.dumps((function, tuple(rules), str(src), others))
+        self._process.stdin.write(request.hex().encode() + b"\n")
 
     def has_answered(self, seconds: float = 0) -> bool:
         """Waits so long for the function to return, or the process to die."""
@@ -228,7 +237,7 @@ class Worker:
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
     def result(self) -> Any:
-        """Waits for what the function returned."""
+        """Waits for what the function returned; it may have left no file open."""
         assert self._process
         assert self._process.stdout
         line = b""
@@ -238,20 +247,34 @@ class Worker:
             assert part, "the worker has died"
             line += part
         self._busy = False
-        raised, returned = pickle.loads(bytes.fromhex(line.decode()))  # noqa: S301
+        answer = pickle.loads(bytes.fromhex(line.decode()))  # noqa: S301
+        raised, returned, left, self.ended = answer
         assert not raised, raised
+        assert not left
         return returned
 
-    def call(self, function: Callable[..., Any], *arguments: object) -> Any:
+    def call(
+        self, function: Callable[..., Any], rules: Iterable[Rule], src: PathLike, *others: object
+    ) -> Any:
         """Both."""
-        self.start(function, *arguments)
+        self.start(function, rules, src, *others)
         return self.result()
 
-    def copy(self, src: Path, dst: Path, *rules: Rule, **options: object) -> Result:
-        """Makes a copy with ``options`` of transfer(); a disk that does not clone by default."""
+    def start_copy(self, src: PathLike, dst: PathLike, *rules: Rule, **options: object) -> None:
+        """Begins a copy with ``options`` of transfer(); a disk that does not clone by default."""
         disk = _possible(*_NO_CLONES, Rule("fstatfs", "answer", EXT_MAGIC))
-        result: Result = self.call(copy, str(src), str(dst), (*rules, *disk), options)
+        self.start(copy, (*rules, *disk), src, str(dst), options)
+
+    def copy(self, src: PathLike, dst: PathLike, *rules: Rule, **options: object) -> Result:
+        """Makes one."""
+        self.start_copy(src, dst, *rules, **options)
+        result: Result = self.result()
         return result
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Waits for something that a copy does on its way."""
+        while not condition():
+            assert not self.has_answered(0.005), self.result()
 
     def signal(self, number: int) -> None:
         """Sends it a signal."""
@@ -302,29 +325,29 @@ def obey(library: str) -> None:
     _loaded.interpose_rule.argtypes = (name, name, number, number, name, number, number)
     signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
     for line in _requests():
-        raised, returned = "", None
+        raised, returned, left, ended = "", None, frozenset[str](), 0.0
         try:
-            function, arguments = pickle.loads(bytes.fromhex(line))  # noqa: S301
-            returned = function(*arguments)
+            function, rules, src, others = pickle.loads(bytes.fromhex(line))  # noqa: S301
+            folder = os.path.dirname(src)
+            _set_rules(folder, rules)
+            returned = function(src, *others)
+            ended = time.monotonic()
+            left = descriptors(folder)
         except Exception:  # noqa: BLE001
             raised = traceback.format_exc()
-        sys.stdout.write(pickle.dumps((raised, returned)).hex() + "\n")
+        finally:
+            _set_rules("", ())
+        sys.stdout.write(pickle.dumps((raised, returned, left, ended)).hex() + "\n")
         sys.stdout.flush()
 
 
-@contextmanager
-def rules_for(folder: str, rules: Iterable[Rule]) -> Iterator[None]:
-    """Rules for the files in ``folder``."""
+def _set_rules(folder: str, rules: Iterable[Rule]) -> None:
     _loaded.interpose_reset(os.fsencode(folder))
     for rule in rules:
         call, where, action = rule.call.encode(), rule.where.encode(), rule.action.encode()
         numbers = (rule.skip, rule.times)
         refused = _loaded.interpose_rule(call, where, *numbers, action, rule.code, rule.amount)
         assert not refused, f"the interposer on this platform cannot do {rule}"
-    try:
-        yield
-    finally:
-        _loaded.interpose_reset(b"")
 
 
 def calls() -> list[str]:
@@ -333,20 +356,10 @@ def calls() -> list[str]:
     return names
 
 
-def copy(src: str, dst: str, rules: tuple[Rule, ...], options: dict[str, Any]) -> Result:
-    """One copy with rules."""
-    transfer, failure = None, None
-    folder = os.path.dirname(dst)
-    with rules_for(folder, rules):
-        try:
-            transfer = speedcopy.transfer(src, dst, **options)
-        except BaseException as error:  # noqa: BLE001
-            failure = Failure.of(error)
-        return Result(
-            transfer.mechanism if transfer else None,
-            transfer.copied if transfer else None,
-            transfer.declined if transfer else {},
-            failure,
-            calls(),
-            len(descriptors(folder)),
-        )
+def copy(src: str, dst: str, options: dict[str, Any]) -> Result:
+    """One copy."""
+    try:
+        done = speedcopy.transfer(src, dst, **options)
+    except BaseException as error:  # noqa: BLE001
+        return Result(failure=Failure.of(error), calls=calls())
+    return Result(done.mechanism, done.copied, done.declined, None, calls())
