@@ -98,6 +98,13 @@ TABLES = {
 #: The rows of this platform; without a table of its own it has to have the last row only.
 EXPECTED = TABLES.get(sys.platform.rstrip("0123456789"), (_LAST,))
 
+#: What is to be done about rows of the native table that are not here; "" if there are none.
+MISSING = "".join(
+    f"tests/faults/mechanisms.py has no row for {name}. "
+    for name in native.MECHANISMS
+    if name not in [row.name for row in EXPECTED]
+)
+
 #: Those that are built in and that the interposer reaches.
 ROWS = {row.name: row for row in EXPECTED if row.call and row.name in native.MECHANISMS}
 
