@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 import pytest
 from support.interpose import Rule, fail, late, nothing, on_nfs, on_smb, short, slow
 
+from speedcopy import _loader
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-native = pytest.importorskip("speedcopy._boundary", reason="no native layer on this platform")
+#: The native table; empty where there is none.
+NATIVE = _loader.native.MECHANISMS if _loader.native else ()
 
 FICLONE = "FICLONE"
 COPYCHUNK = "CIFS_IOC_COPYCHUNK_FILE"
@@ -44,8 +47,8 @@ class Mechanism(NamedTuple):
     ``call`` is the interposer's name of the system call, "" where there is no interposer;
     ``refusal`` the errno with which the tests reach the rows behind it; ``errnos`` are those that
     it may return and that are not in :data:`COMMON`. ``shares`` tells that it may share extents.
-    A row with ``on_smb`` is asked there only, and if it has declined, those of ``excludes`` are
-    not asked. ``ends`` are the errnos that end the copy, by system call, in the last row.
+    A row with ``smb`` is asked on SMB only, and if it has declined, those named are not asked.
+    ``ends`` are the errnos that end the copy, by system call, in the last row.
     """
 
     name: str
@@ -54,8 +57,7 @@ class Mechanism(NamedTuple):
     refusal: str = "EOPNOTSUPP"
     errnos: str = ""
     shares: bool = False
-    on_smb: bool = False
-    excludes: tuple[str, ...] = ()
+    smb: tuple[str, ...] = ()
     ends: Mapping[str, str] = {}
 
 
@@ -80,19 +82,12 @@ _LAST = Mechanism(
 TABLES = {
     "linux": (
         Mechanism(FICLONE, FICLONE, Kind.WHOLE_FILE, shares=True),
-        Mechanism(
-            COPYCHUNK,
-            COPYCHUNK,
-            Kind.WHOLE_FILE,
-            shares=True,
-            on_smb=True,
-            excludes=(COPY_FILE_RANGE,),
-        ),
+        Mechanism(COPYCHUNK, COPYCHUNK, Kind.WHOLE_FILE, shares=True, smb=(COPY_FILE_RANGE,)),
         Mechanism(COPY_FILE_RANGE, COPY_FILE_RANGE, Kind.ROUNDS, "EXDEV", "EISDIR", shares=True),
         Mechanism(SENDFILE, SENDFILE, Kind.ROUNDS, "EINVAL"),
         _LAST,
     ),
-    "win32": (Mechanism("CopyFile2", "", Kind.WHOLE_FILE),),
+    "win32": (Mechanism("CopyFile2", "", Kind.WHOLE_FILE, shares=True),),
 }
 
 #: The rows of this platform; without a table of its own it has to have the last row only.
@@ -101,12 +96,15 @@ EXPECTED = TABLES.get(sys.platform.rstrip("0123456789"), (_LAST,))
 #: What is to be done about rows of the native table that are not here; "" if there are none.
 MISSING = "".join(
     f"tests/faults/mechanisms.py has no row for {name}. "
-    for name in native.MECHANISMS
+    for name in NATIVE
     if name not in [row.name for row in EXPECTED]
 )
 
+#: The mechanisms that may share extents.
+SHARING = {row.name for row in EXPECTED if row.shares}
+
 #: Those that are built in and that the interposer reaches.
-ROWS = {row.name: row for row in EXPECTED if row.call and row.name in native.MECHANISMS}
+ROWS = {row.name: row for row in EXPECTED if row.call and row.name in NATIVE}
 
 #: By mechanism in rounds: the call that moves the bytes.
 MOVING = {row.name: row.call for row in ROWS.values() if row.kind is not Kind.WHOLE_FILE}
@@ -137,14 +135,15 @@ def possible(rules: tuple[Rule, ...]) -> bool:
 
 def _before(mechanism: str) -> list[Mechanism]:
     """The rows that are asked first, on a disk."""
-    rows = takewhile(lambda row: row.name != mechanism, ROWS.values())
-    return [row for row in rows if not row.on_smb]
+    return [
+        row for row in takewhile(lambda row: row.name != mechanism, ROWS.values()) if not row.smb
+    ]
 
 
 def reaching(mechanism: str) -> tuple[Rule, ...]:
     """Rules with which ``mechanism`` is the first that can move the bytes."""
     refused = [fail(row.call, getattr(errno, row.refusal)) for row in _before(mechanism)]
-    return (*refused, *(on_smb() if ROWS[mechanism].on_smb else ()))
+    return (*refused, *(on_smb() if ROWS[mechanism].smb else ()))
 
 
 def declined_before(mechanism: str) -> dict[str, str]:
@@ -156,8 +155,7 @@ def following(mechanism: str) -> str:
     """The row that goes on where ``mechanism`` has declined."""
     names = list(ROWS)
     behind = names[names.index(mechanism) + 1 :]
-    excluded = ROWS[mechanism].excludes
-    return next(name for name in behind if not ROWS[name].on_smb and name not in excluded)
+    return next(name for name in behind if not ROWS[name].smb and name not in ROWS[mechanism].smb)
 
 
 def slow_disk(bytes_per_second: int, mechanism: str = FASTEST, cached: int = 0) -> tuple[Rule, ...]:

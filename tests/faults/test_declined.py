@@ -81,7 +81,7 @@ def test_declined(worker: Worker, folder: Path, row: Answer, length: str) -> Non
     assert result.mechanism == following(row.mechanism)
     expected = {**declined_before(row.mechanism), row.mechanism: row.answer}
     assert list(result.declined.items()) == list(expected.items())
-    assert not set(ROWS[row.mechanism].excludes) & set(result.calls)
+    assert not set(ROWS[row.mechanism].smb) & set(result.calls)
 
 
 @pytest.mark.parametrize("length", ["new", "shorter", "equal", "longer"])

@@ -76,7 +76,7 @@ def test_interrupted_undo(worker: Worker, folder: Path, code: str) -> None:
     files.failed(worker, (full, storm, *reaching(READ_WRITE)), getattr(errno, code))
 
 
-@pytest.mark.parametrize("call", [call for call in MOVED_BY if not ROWS[MOVED_BY[call]].on_smb])
+@pytest.mark.parametrize("call", [call for call in MOVED_BY if not ROWS[MOVED_BY[call]].smb])
 @pytest.mark.parametrize("round_", [0, 1], ids=["first round", "second round"])
 @pytest.mark.parametrize("old", [None, b"old"], ids=["new", "existing"])
 def test_interrupted_call(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from faults.files import LARGE, LENGTHS, SMALL, Files
-from faults.mechanisms import COPYCHUNK, FICLONE, MOVING, PROGRESS, ROWS, require
+from faults.mechanisms import COPYCHUNK, FICLONE, MOVING, PROGRESS, SHARING, require
 from support.interpose import Rule, Worker, fail, on_smb, serve
 
 if TYPE_CHECKING:
@@ -96,7 +96,6 @@ def test_never(worker: Worker, folder: Path, length: str) -> None:
     """Nothing that may share extents is asked."""
     rules = (serve(FICLONE), serve(COPYCHUNK), *on_smb())
     result = Files.make(folder, LARGE, length).copied(worker, *rules, reflink="never")
-    shares = {name for name, row in ROWS.items() if row.shares}
-    assert result.mechanism == next(name for name in MOVING if name not in shares)
+    assert result.mechanism == next(name for name in MOVING if name not in SHARING)
     assert result.declined == {}
-    assert not shares & set(result.calls)
+    assert not SHARING & set(result.calls)
