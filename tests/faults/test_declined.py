@@ -28,7 +28,6 @@ from faults.mechanisms import (
     Answer,
     declined_before,
     following,
-    full_disk,
     possible,
     reaching,
     require,
@@ -208,16 +207,6 @@ def test_new_dst_is_not_cut(worker: Worker, folder: Path, mechanism: str, size: 
     """A file that grows to its size costs no request to give it one."""
     result = Files.make(folder, size).copied(worker, *reaching(mechanism))
     assert "ftruncate" not in result.calls
-
-
-@pytest.mark.skipif(FICLONE not in ROWS, reason="no FICLONE on this platform")
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-@pytest.mark.parametrize("length", LENGTHS)
-def test_refused_clone_on_a_full_disk(worker: Worker, folder: Path, length: str, size: int) -> None:
-    """Zeros in the size of src, which a refused clone has left, do not pass for a copy."""
-    files = Files.make(folder, size, length)
-    refused = Rule(FICLONE, "grow", errno.EIO)
-    files.failed(worker, (refused, *full_disk()), errno.ENOSPC, 0)
 
 
 def holey(folder: Path, *extents: int) -> Files:

@@ -1,4 +1,4 @@
-"""reflink="always" and reflink="never"."""
+"""Clones that are wanted, or not wanted, or refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from faults.files import LARGE, LENGTHS, SMALL, Files
-from faults.mechanisms import COPYCHUNK, FICLONE, MOVING, PROGRESS, SHARING, require
+from faults.mechanisms import COPYCHUNK, FICLONE, MOVING, PROGRESS, SHARING, full_disk, require
 from support.interpose import Rule, Worker, fail, on_smb, serve
 
 if TYPE_CHECKING:
@@ -99,3 +99,12 @@ def test_never(worker: Worker, folder: Path, length: str) -> None:
     assert result.mechanism == next(name for name in MOVING if name not in SHARING)
     assert result.declined == {}
     assert not SHARING & set(result.calls)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_refused_clone_on_a_full_disk(worker: Worker, folder: Path, length: str, size: int) -> None:
+    """Zeros in the size of src, which a refused clone has left, do not pass for a copy."""
+    files = Files.make(folder, size, length)
+    refused = Rule(FICLONE, "grow", errno.EIO)
+    files.failed(worker, (refused, *full_disk()), errno.ENOSPC, 0)

@@ -121,7 +121,7 @@ static const char *name_in_folder(const char *path)
 {
     size_t length = strlen(folder);
     int fd;
-    if (sscanf(path, "/proc/self/fd/%d", &fd) == 1)
+    if (sscanf(path, "/proc/self/fd/%d", &fd) == 1 || sscanf(path, "/dev/fd/%d", &fd) == 1)
         return fd >= 0 && fd < MOST_FILES ? names[fd] : NULL;
     int inside = length && strncmp(path, folder, length) == 0 && path[length] == '/';
     return inside ? strrchr(path, '/') + 1 : NULL;
