@@ -149,8 +149,9 @@ def _library() -> str:
     try:
         return _compile()
     except subprocess.CalledProcessError as error:
-        _broken.append("the interposer cannot be compiled, for which another test has failed")
-        pytest.fail(f"the interposer cannot be compiled:\n{error.stderr}", pytrace=False)
+        message = error.stderr
+    _broken.append("the interposer cannot be compiled, for which another test has failed")
+    pytest.fail(f"the interposer cannot be compiled:\n{message}", pytrace=False)
 
 
 @functools.cache
