@@ -13,7 +13,7 @@ from itertools import product, takewhile
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import pytest
-from support.interpose import Rule, fail, late, nothing, on_nfs, on_smb, short, slow
+from support.interpose import Rule, fail, on_nfs, on_smb, short, slow
 
 from speedcopy import _loader
 
@@ -192,15 +192,11 @@ class Answer(NamedTuple):
 
     def rules(self) -> tuple[Rule, ...]:
         """What has to happen to the calls of a copy."""
-        before = reaching(self.mechanism)
-        if self.code is None:
-            return (*self._earlier(), nothing(self.call), *before)
+        how = Rule(self.call, "fail" if self.code else "nothing", self.code or 0)
+        earlier = [short(self.call, self.progress, times=1)] if self.progress else []
         if self.progress and ROWS[self.mechanism].kind is Kind.WHOLE_FILE:
-            return (late(self.call, self.code, self.progress), *before)
-        return (*self._earlier(), fail(self.call, self.code), *before)
-
-    def _earlier(self) -> tuple[Rule, ...]:
-        return (short(self.call, self.progress, times=1),) if self.progress else ()
+            how, earlier = how._replace(action="late", amount=self.progress), []
+        return (*earlier, how, *reaching(self.mechanism))
 
     def __str__(self) -> str:
         """An id for pytest."""

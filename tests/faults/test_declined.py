@@ -37,10 +37,7 @@ from support.interpose import (
     Rule,
     Worker,
     fail,
-    late,
-    nothing,
     on_smb,
-    serve,
     short,
     signalled,
 )
@@ -130,7 +127,7 @@ def test_nothing_at_all(worker: Worker, folder: Path, progress: int) -> None:
     """Fast paths that succeed and move nothing are never the end of the file; read is."""
     fast = [name for name in MOVING if name != READ_WRITE]
     first = [short(MOVING[name], progress, times=1) for name in fast[:1] if progress]
-    rules = (*first, *(nothing(MOVING[name]) for name in fast))
+    rules = (*first, *(Rule(MOVING[name], "nothing") for name in fast))
     result = Files.make(folder, SMALL, "longer").copied(worker, *rules)
     assert result.mechanism == READ_WRITE
     assert result.declined == {**declined_before(READ_WRITE), **dict.fromkeys(fast, NO_DATA)}
@@ -140,7 +137,7 @@ def test_nothing_at_all(worker: Worker, folder: Path, progress: int) -> None:
 def test_src_that_shrinks(worker: Worker, folder: Path, length: str) -> None:
     """Where src ends earlier than fstat said, dst ends there too."""
     files = Files.make(folder, LARGE, length)
-    rules = (nothing("read", skip=1), *reaching(READ_WRITE))
+    rules = (Rule("read", "nothing", skip=1), *reaching(READ_WRITE))
     result = worker.copy(files.src, files.dst, *rules)
     assert result.failure is None
     assert result.copied == MIB
@@ -150,17 +147,17 @@ def test_src_that_shrinks(worker: Worker, folder: Path, length: str) -> None:
 def test_write_that_moves_nothing(worker: Worker, folder: Path) -> None:
     """A write that takes nothing is an error and no endless loop."""
     files = Files.make(folder, SMALL)
-    files.failed(worker, (nothing("write"), *reaching(READ_WRITE)), errno.EIO)
+    files.failed(worker, (Rule("write", "nothing"), *reaching(READ_WRITE)), errno.EIO)
 
 
 #: Ways in which a copy comes about, all of which end well.
 PATTERNS: dict[str, tuple[Rule, ...]] = {
     "one call": (),
     **{name: reaching(name) for name in MOVING if name != FASTEST},
-    "clone": (serve(FICLONE),),
+    "clone": (Rule(FICLONE, "serve"),),
     "refused clone": (Rule(FICLONE, "grow", errno.EOPNOTSUPP),),
     "refused clone, then read/write": (Rule(FICLONE, "grow", errno.EIO), *reaching(READ_WRITE)),
-    "half a clone": (late(FICLONE, errno.EIO, PROGRESS),),
+    "half a clone": (Rule(FICLONE, "late", errno.EIO, PROGRESS),),
     "row after row": (
         short(COPY_FILE_RANGE, PROGRESS, times=2),
         fail(COPY_FILE_RANGE, errno.EIO),
@@ -170,21 +167,21 @@ PATTERNS: dict[str, tuple[Rule, ...]] = {
         short("write", PROGRESS // 2, times=2),
     ),
     "bytes moved by a call that fails": (
-        late(COPY_FILE_RANGE, errno.EIO, PROGRESS),
-        late(SENDFILE, errno.EIO, PROGRESS // 2),
+        Rule(COPY_FILE_RANGE, "late", errno.EIO, PROGRESS),
+        Rule(SENDFILE, "late", errno.EIO, PROGRESS // 2),
     ),
-    "empty success": (nothing(COPY_FILE_RANGE), nothing(SENDFILE)),
+    "empty success": (Rule(COPY_FILE_RANGE, "nothing"), Rule(SENDFILE, "nothing")),
 }
 
 
 ON_SMB: dict[str, tuple[Rule, ...]] = {
-    "copychunk": (serve(COPYCHUNK),),
-    "half a copychunk": (late(COPYCHUNK, errno.EIO, PROGRESS),),
+    "copychunk": (Rule(COPYCHUNK, "serve"),),
+    "half a copychunk": (Rule(COPYCHUNK, "late", errno.EIO, PROGRESS),),
     "refused clone and copychunk": (
         Rule(FICLONE, "grow", errno.EIO),
         Rule(COPYCHUNK, "grow", errno.EXDEV),
     ),
-    "refused clone, then copychunk": (Rule(FICLONE, "grow", errno.EIO), serve(COPYCHUNK)),
+    "refused clone, then copychunk": (Rule(FICLONE, "grow", errno.EIO), Rule(COPYCHUNK, "serve")),
 }
 
 
@@ -234,7 +231,7 @@ HOLES: dict[str, tuple[Rule, ...]] = {
         short(COPY_FILE_RANGE, PROGRESS, times=3),
         fail(COPY_FILE_RANGE, errno.EXDEV),
     ),
-    "empty": (nothing(COPY_FILE_RANGE), nothing(SENDFILE, skip=1)),
+    "empty": (Rule(COPY_FILE_RANGE, "nothing"), Rule(SENDFILE, "nothing", skip=1)),
     "refused clone": (Rule(FICLONE, "grow", errno.EIO), *reaching(READ_WRITE)),
 }
 

@@ -30,5 +30,5 @@ def test_broken_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("rule", [Rule("raed", "fail"), Rule("read", "fial")], ids=str)
 def test_impossible_rule(worker: Worker, folder: Path, rule: Rule) -> None:
     """A rule about a call or with an action that it does not know is no rule without effect."""
-    with pytest.raises(AssertionError, match="the interposer on this platform cannot do"):
+    with pytest.raises(AssertionError, match=r"AssertionError: .*Rule"):
         worker.copy(folder / "src", folder / "dst", rule)

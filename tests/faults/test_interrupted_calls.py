@@ -24,7 +24,7 @@ from faults.mechanisms import (
     reaching,
     require,
 )
-from support.interpose import Worker, fail, on_disk, serve, signalled
+from support.interpose import Rule, Worker, fail, on_disk, signalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +48,9 @@ def test_interrupted(
     worker: Worker, folder: Path, call: str, mechanism: str, where: str, number: int
 ) -> None:
     """A call that a signal interrupts is made again, by the same mechanism."""
-    storm = (
-        signalled(call, number, times=STORM, where=where)
-        if number
-        else fail(call, errno.EINTR, times=STORM, where=where)
-    )
-    answered = (storm, serve(call)) if ROWS[mechanism].kind is Kind.WHOLE_FILE else (storm,)
+    how = ("signal", number) if number else ("fail", errno.EINTR)
+    storm = Rule(call, *how, times=STORM, where=where)
+    answered = (storm, Rule(call, "serve")) if ROWS[mechanism].kind is Kind.WHOLE_FILE else (storm,)
     result = Files.make(folder, LARGE, "longer").copied(worker, *answered, *reaching(mechanism))
     assert result.mechanism == mechanism
     assert result.declined == declined_before(mechanism)
@@ -115,7 +112,7 @@ def test_interrupted_open(
     """Ctrl-C while a file is being opened is not forgotten, however well the rest would go."""
     files = Files.make(folder, size)._replace(old=old)
     files.reset()
-    clone = (serve(FICLONE),) if cloning == "cloned" else ()
+    clone = (Rule(FICLONE, "serve"),) if cloning == "cloned" else ()
     rules = (signalled("open", signal.SIGINT, skip=number, where=where), *clone, *on_disk())
     files.stopped(worker.copy(files.src, files.dst, *rules))
 

@@ -22,7 +22,7 @@ from faults.mechanisms import (
     reaching,
     require,
 )
-from support.interpose import Rule, Worker, fail, on_smb, serve, started_worker
+from support.interpose import Rule, Worker, fail, on_smb, started_worker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,9 @@ class TestCopychunk:
     @pytest.mark.parametrize("length", LENGTHS)
     def test_used(self, worker: Worker, folder: Path, length: str) -> None:
         """On one SMB mount it does the copy, and the type of the mount costs no request."""
-        result = Files.make(folder, LARGE, length).copied(worker, serve(COPYCHUNK), *on_smb())
+        result = Files.make(folder, LARGE, length).copied(
+            worker, Rule(COPYCHUNK, "serve"), *on_smb()
+        )
         assert result.mechanism == COPYCHUNK
         assert not {"fstatfs", "read", *MOVING.values()} & set(result.calls)
 
@@ -58,7 +60,7 @@ class TestCopychunk:
     ) -> None:
         """A dst keeps its content only for one request that replaces all of it, and no clone."""
         files = Files.make(folder, size, length)
-        result = files.copied(worker, serve(mechanism), *on_smb())
+        result = files.copied(worker, Rule(mechanism, "serve"), *on_smb())
         kept = bool(files.old) and len(files.old or b"") <= size <= MIB
         if mechanism == FICLONE and kept:
             assert FICLONE not in result.calls
@@ -86,7 +88,7 @@ class TestCopychunk:
         """Another file system than SMB refuses the look at the mount, once a thread and device."""
         files = Files.make(folder, SMALL)
         look = fail("CIFS_IOC_GET_MNT_INFO", getattr(errno, code))
-        rules = (serve(COPYCHUNK), look, *on_smb())
+        rules = (Rule(COPYCHUNK, "serve"), look, *on_smb())
         for asked in (1, 0):
             result = files.copied(worker, *rules)
             assert COPYCHUNK not in result.calls
@@ -102,7 +104,7 @@ class TestCopychunk:
     def test_not_on_a_disk(self, worker: Worker, folder: Path) -> None:
         """A disk is not even asked what it is: its device number has a major."""
         files = Files.make(folder, SMALL)
-        result = files.copied(worker, serve(COPYCHUNK))
+        result = files.copied(worker, Rule(COPYCHUNK, "serve"))
         assert COPYCHUNK not in result.calls
         if os.major(files.src.stat().st_dev):
             assert "fstatfs" not in result.calls
@@ -119,7 +121,7 @@ def test_interrupted_cut(worker: Worker, folder: Path) -> None:
 
 def test_src_that_cannot_be_flushed(worker: Worker, folder: Path) -> None:
     """What the server has not got of src, it cannot copy."""
-    rules = (fail("sync_file_range", errno.EIO, where="src"), serve(COPYCHUNK), *on_smb())
+    rules = (fail("sync_file_range", errno.EIO, where="src"), Rule(COPYCHUNK, "serve"), *on_smb())
     result = Files.make(folder, SMALL).copied(worker, *rules)
     assert result.mechanism == following(COPYCHUNK)
     assert result.declined == {**declined_before(COPYCHUNK), COPYCHUNK: "EIO"}
@@ -127,7 +129,7 @@ def test_src_that_cannot_be_flushed(worker: Worker, folder: Path) -> None:
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_empty_src(worker: Worker, folder: Path, length: str) -> None:
-    """Nothing over something leaves nothing, and asks for no copy of nothing."""
+    """Nothing over something leaves and asks for no copy of nothing."""
     result = Files.make(folder, 0, length).copied(worker, *on_smb())
     assert result.mechanism == READ_WRITE
     assert not (ROWS.keys() - {READ_WRITE}) & set(result.calls)
@@ -137,7 +139,7 @@ def test_empty_src(worker: Worker, folder: Path, length: str) -> None:
 @pytest.mark.parametrize("code", ["EIO", "EPERM", "EINVAL", "EROFS"])
 def test_cut_that_fails(worker: Worker, folder: Path, code: str, size: int) -> None:
     """A dst on SMB that keeps its tail is no copy: it is opened as the standard library does."""
-    rules = (fail("ftruncate", getattr(errno, code)), serve(COPYCHUNK), *on_smb())
+    rules = (fail("ftruncate", getattr(errno, code)), Rule(COPYCHUNK, "serve"), *on_smb())
     result = Files.make(folder, size, "longer").copied(worker, *rules)
     assert result.mechanism == READ_WRITE
 

@@ -25,9 +25,7 @@ from support.interpose import (
     Worker,
     calls,
     fail,
-    nothing,
     on_disk,
-    serve,
     short,
     slow,
 )
@@ -63,7 +61,7 @@ def test_progress(worker: Worker, folder: Path, mechanism: str) -> None:
 #: By what moves the bytes.
 SHORT: dict[str, tuple[Rule, ...]] = {
     FASTEST: (),
-    FICLONE: (serve(FICLONE),),
+    FICLONE: (Rule(FICLONE, "serve"),),
     READ_WRITE: reaching(READ_WRITE),
     "declined": (short(COPY_FILE_RANGE, 65_535), fail(COPY_FILE_RANGE, errno.EIO, skip=2)),
 }
@@ -92,7 +90,7 @@ def test_slow_callback(worker: Worker, folder: Path) -> None:
 def test_src_that_shrinks(worker: Worker, folder: Path) -> None:
     """The last call tells the size that dst has got, not the one that src once had."""
     src, dst = make(folder, 3 * MIB)
-    rules = (nothing("read", skip=1), *reaching(READ_WRITE), *on_disk())
+    rules = (Rule("read", "nothing", skip=1), *reaching(READ_WRITE), *on_disk())
     told = worker.call(copy_telling, rules, src, dst)
     assert told["calls"][-1][1:] == (MIB, MIB)
     assert os.stat(dst).st_size == MIB

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from faults.files import LARGE, LENGTHS, SMALL, Files
 from faults.mechanisms import COPYCHUNK, FICLONE, MOVING, PROGRESS, SHARING, full_disk, require
-from support.interpose import Rule, Worker, fail, on_smb, serve
+from support.interpose import Rule, Worker, fail, on_smb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def test_always(worker: Worker, folder: Path, length: str, shares: bool) -> None
     """A dst is emptied when a block can be shared, or cloned to behind its end."""
     files = Files.make(folder, SMALL, length)
     look = "FIDEDUPERANGE" if shares else "FICLONERANGE"
-    rules = (serve(FICLONE), Rule(look, "answer"))
+    rules = (Rule(FICLONE, "serve"), Rule(look, "answer"))
     result = files.copied(worker, *rules, reflink="always")
     assert result.mechanism == FICLONE
     asked = ("FIDEDUPERANGE", "FICLONERANGE")[: 1 if shares else 2]
@@ -38,7 +38,7 @@ def test_always_impossible(worker: Worker, folder: Path, code: str, length: str)
     """No clone is EOPNOTSUPP with both names, no new file, and an old one as it was."""
     files = Files.make(folder, SMALL, length)
     refused = [fail(call, getattr(errno, code)) for call in (FICLONE, "FICLONERANGE")]
-    rules = (*refused, serve(COPYCHUNK), *on_smb())
+    rules = (*refused, Rule(COPYCHUNK, "serve"), *on_smb())
     result = worker.copy(files.src, files.dst, *rules, reflink="always")
     assert result.failure
     assert result.failure.errno == errno.EOPNOTSUPP
@@ -66,7 +66,7 @@ def test_always_beside_a_writer(worker: Worker, folder: Path, code: str) -> None
 def test_always_interrupted(worker: Worker, folder: Path) -> None:
     """The look whether a clone is possible is made again, too."""
     storm = fail("FICLONERANGE", errno.EINTR, times=STORM)
-    rules = (storm, Rule("FICLONERANGE", "answer"), serve(FICLONE))
+    rules = (storm, Rule("FICLONERANGE", "answer"), Rule(FICLONE, "serve"))
     Files.make(folder, SMALL, "longer").copied(worker, *rules, reflink="always")
 
 
@@ -94,7 +94,7 @@ def test_always_refused_late(worker: Worker, folder: Path, length: str) -> None:
 @pytest.mark.parametrize("length", LENGTHS)
 def test_never(worker: Worker, folder: Path, length: str) -> None:
     """Nothing that may share extents is asked."""
-    rules = (serve(FICLONE), serve(COPYCHUNK), *on_smb())
+    rules = (Rule(FICLONE, "serve"), Rule(COPYCHUNK, "serve"), *on_smb())
     result = Files.make(folder, LARGE, length).copied(worker, *rules, reflink="never")
     assert result.mechanism == next(name for name in MOVING if name not in SHARING)
     assert result.declined == {}

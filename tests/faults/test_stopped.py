@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
@@ -170,11 +171,8 @@ def test_nested_and_in_threads(folder: Path) -> None:
             except Second as error:
                 right.append(error is second)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
     assert right == [True] * 600
     assert os.listdir(folder) == ["src"]
 

@@ -49,7 +49,7 @@ _minors = itertools.count(100_000)
 
 
 class Rule(NamedTuple):
-    """What happens to calls number ``skip`` to ``skip + times - 1``; see interpose.c."""
+    """What happens to calls number ``skip`` to ``skip + times - 1``; see interpose.h."""
 
     call: str
     action: str
@@ -65,16 +65,6 @@ def fail(call: str, code: int, *, skip: int = 0, times: int = -1, where: str = "
     return Rule(call, "fail", code, 0, skip, times, where)
 
 
-def late(call: str, code: int, amount: int) -> Rule:
-    """The call fails with errno ``code`` after it has moved ``amount`` bytes."""
-    return Rule(call, "late", code, amount)
-
-
-def nothing(call: str, *, skip: int = 0) -> Rule:
-    """The call succeeds and moves nothing."""
-    return Rule(call, "nothing", skip=skip)
-
-
 def short(call: str, amount: int, *, times: int = -1) -> Rule:
     """The call moves at most ``amount`` bytes."""
     return Rule(call, "short", 0, amount, times=times)
@@ -88,11 +78,6 @@ def slow(call: str, bytes_per_second: int, *, skip: int = 0, where: str = "") ->
 def signalled(call: str, number: int, *, skip: int = 0, times: int = 1, where: str = "") -> Rule:
     """The process gets a signal, and the call fails with EINTR."""
     return Rule(call, "signal", number, 0, skip, times, where)
-
-
-def serve(call: str) -> Rule:
-    """FICLONE or CIFS_IOC_COPYCHUNK_FILE does what it is for."""
-    return Rule(call, "serve")
 
 
 def on_smb() -> tuple[Rule, ...]:
@@ -124,7 +109,7 @@ def _on(kind: int) -> tuple[Rule, ...]:
 
 def _possible(*rules: Rule) -> tuple[Rule, ...]:
     """Those about calls that this platform has."""
-    return tuple(rule for rule in rules if rule.call in _known())
+    return tuple(rule for rule in rules if rule.call in _known(_library()))
 
 
 @dataclass(frozen=True)
@@ -177,9 +162,9 @@ def _compile() -> str:
 
 
 @functools.cache
-def _known() -> frozenset[str]:
+def _known(library: str) -> frozenset[str]:
     """The calls that the interposer has on this platform."""
-    loaded = ctypes.CDLL(_library())
+    loaded = ctypes.CDLL(library)
     loaded.interpose_known.restype = ctypes.c_char_p
     return frozenset(loaded.interpose_known().decode().split())
 
@@ -330,6 +315,7 @@ def obey(library: str) -> None:
         try:
             function, rules, src, others = pickle.loads(bytes.fromhex(line))  # noqa: S301
             folder = os.path.dirname(src)
+            assert {rule.call for rule in rules} <= _known(library), rules
             _set_rules(folder, rules)
             returned = function(src, *others)
             ended = time.monotonic()
@@ -348,7 +334,7 @@ def _set_rules(folder: str, rules: Iterable[Rule]) -> None:
         call, where, action = rule.call.encode(), rule.where.encode(), rule.action.encode()
         numbers = (rule.skip, rule.times)
         refused = _loaded.interpose_rule(call, where, *numbers, action, rule.code, rule.amount)
-        assert not refused, f"the interposer on this platform cannot do {rule}"
+        assert not refused, rule
 
 
 def calls() -> list[str]:
