@@ -1,4 +1,4 @@
-"""What progress may raise, fork or be; with and without the native layer."""
+"""What progress may raise, fork or be: of a copy that ends at once, and on every platform."""
 
 from __future__ import annotations
 

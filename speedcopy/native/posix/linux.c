@@ -2,7 +2,7 @@
  * The mechanisms of Linux, fastest first. Each is one function with one call that copies.
  *
  * table.c decides what an errno means; here every errno is only returned. The lists of errnos
- * below say which kernel, file system or server returns what. tests/faults/test_errnos.py makes
+ * below say which kernel, file system or server returns what. tests/faults/mechanisms.py makes
  * the calls fail with each of them.
  */
 #include "linux.h"
