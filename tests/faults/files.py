@@ -21,6 +21,9 @@ SMALL = 10_007
 #: Several rounds.
 LARGE = 3 * MIB + 5
 
+#: So often in a row a signal interrupts a call.
+STORM = 7
+
 #: A dst, by its length relative to src.
 LENGTHS = ("new", "shorter", "equal", "longer", "much longer")
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Optional
 
 import pytest
-from faults.files import LARGE, LENGTHS, MIB, PATIENCE, SMALL, Files
+from faults.files import LARGE, LENGTHS, MIB, PATIENCE, SMALL, STORM, Files
 from faults.mechanisms import (
     FASTEST,
     FICLONE,
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 require(READ_WRITE)
-
-
-STORM = 7
 
 
 @pytest.mark.parametrize("number", [0, getattr(signal, "SIGUSR1", 0)], ids=["bare", "signal"])

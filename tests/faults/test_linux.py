@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.files import LARGE, LENGTHS, MIB, SMALL, Files
+from faults.files import LARGE, LENGTHS, MIB, SMALL, STORM, Files
 from faults.mechanisms import (
     COPY_FILE_RANGE,
     COPYCHUNK,
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 require(FICLONE, COPYCHUNK, COPY_FILE_RANGE)
-
-STORM = 7
 
 
 class TestCopychunk:

@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.files import LARGE, LENGTHS, SMALL, Files
+from faults.files import LARGE, LENGTHS, SMALL, STORM, Files
 from faults.mechanisms import COPYCHUNK, FICLONE, MOVING, PROGRESS, SHARING, full_disk, require
 from support.interpose import Rule, Worker, fail, on_smb
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 require(FICLONE, COPYCHUNK)
-
-STORM = 7
 
 
 @pytest.mark.parametrize("length", LENGTHS)
