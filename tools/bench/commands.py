@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from common import command
 
-from bench import arguments, figures, ratios
+from bench import arguments, figures, ratios, trees
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +29,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("figures", "the benchmark on several directories, all gains in one table", figures),
     Command("ratios", "speedcopy against a C program of only the necessary calls", ratios),
+    Command("trees", "a tree by speedcopy, shutil, cp and a C program, per file", trees),
 )
 
 

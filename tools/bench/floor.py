@@ -1,4 +1,4 @@
-"""The floor under a copy: a C program that makes only the necessary calls."""
+"""The floor under a copy: C programs that make only the necessary calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.errors import BenchmarkError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SOURCE = Path(__file__).with_name("floor.c")
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Floor:
         return float(output(command))
 
 
-def build(folder: Path) -> Floor:
-    """Compile the program into ``folder``."""
+def build(folder: Path, name: str = "floor") -> Floor:
+    """Compile a program of this folder into ``folder``."""
     compiler = shutil.which("cc")
     if compiler is None:
         text = "the floor needs a C compiler: there is no cc here"
         raise BenchmarkError(text)
-    program = folder / "floor"
+    source, program = HERE / f"{name}.c", folder / name
     # Symbols are looked up before the clock starts, as they are in a Python that has warmed up.
-    command = [compiler, "-O2", "-Wl,-z,now", "-o", str(program), str(SOURCE)]
+    command = [compiler, "-O2", "-pthread", "-Wl,-z,now", "-o", str(program), str(source)]
     output(command)
     return Floor(program)
