@@ -14,7 +14,7 @@ rows         what a run is asked for, and its results: plan, timings, rows
 turns        the copies of a benchmark: tools take turns, on the clock
 floor        the C programs, built and run
 floor.c      of a file
-tree_floor.c of a tree
+trees.c      of a tree
 requests     how many requests a mount has sent to its file server
 environment  what the figures depend on: file system, kernel, Python, CPUs
 progress     the line on stderr

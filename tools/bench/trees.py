@@ -170,7 +170,7 @@ def measure(options: Namespace) -> None:
     """Measures and prints."""
     folder = arguments.directory(options.path)
     with scratch(Path(tempfile.gettempdir())) as apart, scratch(folder) as made:
-        found = tools(build(apart, "tree_floor").program, options.workers)
+        found = tools(build(apart, "trees").program, options.workers)
         if options.only:
             found = {name: tool for name, tool in found.items() if name in options.only}
         if options.calls:

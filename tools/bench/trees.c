@@ -1,7 +1,7 @@
 /*
  * The floor under a copy of a tree on Linux: the necessary calls and nothing else.
  *
- *     tree_floor [-t THREADS] [-d] SRC DST
+ *     trees [-t THREADS] [-d] SRC DST
  *
  * copies the directory SRC to DST, which must not exist: data, times and, if it is not what the
  * file was created with, the mode. Extended attributes are looked up and must be none. With -d only
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
             return 2;
     }
     if (argc - optind != 2 || count < 1 || count > MOST_THREADS) {
-        fprintf(stderr, "usage: tree_floor [-t THREADS] [-d] SRC DST\n");
+        fprintf(stderr, "usage: trees [-t THREADS] [-d] SRC DST\n");
         return 2;
     }
     directories = grown(NULL, MOST_DIRECTORIES * sizeof *directories);
