@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Optional
 import pytest
 from support.descriptors import descriptors
 from support.filesystems import Mounts
-from support.fuse_zoo import Zoo
-from support.shares import MOUNTED, NO_LAB, SKIPPED, remove, root
-from support.tally import Ledger, Tally, chosen, dealt, is_on
+from support.fuse_mounts import Zoo
+from support.lab_mounts import MOUNTED, NO_LAB, SKIPPED, remove, root
+from support.summaries import Ledger, Tally, chosen, dealt, is_on
 
 import speedcopy
 

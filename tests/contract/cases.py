@@ -2,7 +2,7 @@
 
 A case without a promise comes to exactly what ``shutil.copyfile`` of the running Python makes
 of it. :mod:`test_contract` runs them all, :mod:`support.layout` has the steps, and
-:mod:`contract.refusals` and :mod:`contract.grid` have the other cases.
+:mod:`contract.refusals` and :mod:`contract.crossed` have the other cases.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract.grid import ERRORS, KIB, MIB, SPELLINGS, STATES
+from contract.crossed import ERRORS, SPELLINGS, STATES
+from contract.outcome import BEFORE, Case, Late, has_changed
 from contract.refusals import REFUSALS
 from support.layout import file, other_case, sparse, symlink
-from support.outcome import BEFORE, Case, Late, has_changed
-from support.surroundings import umask
+from support.process_limits import umask
+from support.sizes import KIB, MIB
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

@@ -14,7 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from contract.grid import KIB, MIB, STATES
+from contract.crossed import STATES
+from contract.outcome import Case, Outcome, Promise
+from support.failure import Failure
 from support.layout import (
     attribute,
     deep,
@@ -28,8 +30,8 @@ from support.layout import (
     symlink,
     tmpfs,
 )
-from support.outcome import Case, Failure, Outcome, Promise
-from support.surroundings import all_of, descriptors_left, limit, unprivileged
+from support.process_limits import all_of, descriptors_left, limit, unprivileged
+from support.sizes import KIB, MIB
 
 import speedcopy
 

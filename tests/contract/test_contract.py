@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.cases import CASES, CROSSED
-from support.outcome import Case, Executor, outcome_in
-from support.shares import MOUNTED
+from contract.outcome import Case, Executor, outcome_in
+from support.lab_mounts import MOUNTED
 
 import speedcopy
 

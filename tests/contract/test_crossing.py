@@ -10,9 +10,10 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.failure import Failure
 from support.filesystems import KINDS, Mounts, loop_device, run
 from support.layout import pattern
-from support.outcome import Failure
+from support.sizes import MIB
 
 import speedcopy
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MIB = 1 << 20
 SIZE = 3 * MIB + 5
 
 

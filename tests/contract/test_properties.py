@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.cases import emptying_stamps
+from contract.outcome import Case, Executor, outcome_in
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.layout import file, hardlink, pattern, sparse, symlink
-from support.outcome import Case, Executor, outcome_in
-from support.surroundings import umask
+from support.process_limits import umask
+from support.sizes import KIB, MIB
 
 import speedcopy
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from support.layout import Step
 
 STDLIB = shutil.copyfile
-KIB, MIB = 1 << 10, 1 << 20
 
 quickly = settings(
     max_examples=150,

@@ -9,10 +9,11 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract.grid import KIB, MIB, STATES
+from contract.crossed import STATES
+from contract.outcome import BEFORE, Case, Entry, outcome_in
 from support.filesystems import CLONING, KINDS, extents
 from support.layout import file, pattern, sparse
-from support.outcome import BEFORE, Case, Entry, outcome_in
+from support.sizes import KIB, MIB
 
 import speedcopy
 

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
-from contract.grid import MIB
 from support.filesystems import UnavailableError
-from support.fuse_zoo import misbehaving
+from support.fuse_contract import BRIEFLY, EXECUTORS
+from support.fuse_mounts import misbehaving
 from support.hostile_fuse import Switches
 from support.layout import pattern
-from support.outcome import patience
-from support.zoo_contract import BRIEFLY, EXECUTORS
+from support.process_limits import patience
+from support.sizes import MIB
 
 import speedcopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.fuse_zoo import Misbehaving, Zoo
+    from support.fuse_mounts import Misbehaving, Zoo
 
 #: A copy that Ctrl-C has not ended by then hangs. Seconds, as machines may be slow.
 LONG = 10

@@ -11,15 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from contract.grid import MIB
+from support.fuse_contract import Places, compare, copies, learn
 from support.hostile_fuse import Switches
-from support.zoo_contract import Places, compare, copies, learn
+from support.sizes import MIB
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.fuse_zoo import Misbehaving, Zoo
-    from support.tally import Ledger
+    from support.fuse_mounts import Misbehaving, Zoo
+    from support.summaries import Ledger
 
 PLAIN, ATOMIC = "hostile", "hostile, atomic"
 REFUSALS = ("EOPNOTSUPP", "EPERM")

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from support.descriptors import descriptors
 from support.layout import pattern
+from support.sizes import MIB
 
 import speedcopy
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 THREADS = 64
-MIB = 1 << 20
 
 
 def in_threads(work: list[tuple[Path, Path]]) -> list[speedcopy.Transfer]:
@@ -34,12 +35,6 @@ def in_threads(work: list[tuple[Path, Path]]) -> list[speedcopy.Transfer]:
         return list(pool.map(copy, work))
 
 
-def open_descriptors() -> int:
-    """How many descriptors this process has, 0 where it cannot be told."""
-    listing = "/proc/self/fd"
-    return len(os.listdir(listing)) if os.path.isdir(listing) else 0
-
-
 @pytest.mark.parametrize("over", [False, True], ids=["new", "over"])
 def test_distinct(over: bool, folder: Path) -> None:
     """64 files of different sizes at once are 64 right copies, and no descriptor is left."""
@@ -48,9 +43,9 @@ def test_distinct(over: bool, folder: Path) -> None:
         (folder / f"src{index}").write_bytes(pattern(size, f"src{index}"))
         if over:
             (folder / f"dst{index}").write_bytes(pattern(100_001, "dst"))
-    before = open_descriptors()
+    before = descriptors()
     told = in_threads([(folder / f"src{i}", folder / f"dst{i}") for i in range(THREADS)])
-    assert open_descriptors() == before
+    assert descriptors() == before
     assert [one.copied for one in told] == sizes
     for index, size in enumerate(sizes):
         assert (folder / f"dst{index}").read_bytes() == pattern(size, f"src{index}")
@@ -60,9 +55,9 @@ def test_one_source(folder: Path) -> None:
     """One file copied 64 times at once."""
     size = 2 * MIB + 5
     (folder / "src").write_bytes(pattern(size))
-    before = open_descriptors()
+    before = descriptors()
     in_threads([(folder / "src", folder / f"dst{index}") for index in range(THREADS)])
-    assert open_descriptors() == before
+    assert descriptors() == before
     assert all((folder / f"dst{i}").read_bytes() == pattern(size) for i in range(THREADS))
 
 
@@ -76,7 +71,7 @@ def test_one_destination(folder: Path) -> None:
 def test_failures(folder: Path) -> None:
     """Errors of one thread are not another's: each has its own names, and nothing stays open."""
     (folder / "src").write_bytes(pattern(9))
-    before = open_descriptors()
+    before = descriptors()
 
     def copy(index: int) -> object:
         src = folder / (f"missing{index}" if index % 2 else "src")
@@ -89,7 +84,7 @@ def test_failures(folder: Path) -> None:
         told = list(pool.map(copy, range(200)))
     wanted = [folder / f"dst{i}" if i % 2 == 0 else str(folder / f"missing{i}") for i in range(200)]
     assert told == wanted
-    assert open_descriptors() == before
+    assert descriptors() == before
 
 
 def test_stopped(folder: Path) -> None:

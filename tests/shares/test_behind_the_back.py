@@ -17,7 +17,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import pytest
-from support.shares import FORGET, MIB, MOUNTED, NFS, NO_LAB, SMB, TRUSTING, Share, fresh, noise, on
+from support.lab_mounts import (
+    FORGET,
+    MIB,
+    MOUNTED,
+    NFS,
+    NO_LAB,
+    SMB,
+    TRUSTING,
+    Share,
+    fresh,
+    noise,
+    on,
+)
 
 import speedcopy
 

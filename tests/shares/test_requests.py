@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from support.counters import Counts, Table, forget_requests, operations, requests
+from support.lab_mounts import FORGET, MIB, MOUNTED, NO_LAB, PREFIX, Share, fresh, on, root
 from support.layout import pattern
-from support.shares import FORGET, MIB, MOUNTED, NO_LAB, PREFIX, Share, fresh, on, root
+from support.server_requests import Counts, Table, forget_requests, operations, requests
 
 import speedcopy
 

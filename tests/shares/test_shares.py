@@ -15,9 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import pytest
-from support.layout import pattern
-from support.outcome import BEFORE
-from support.shares import (
+from contract.outcome import BEFORE
+from support.lab_mounts import (
     ALL,
     CLONING,
     FORGET,
@@ -43,6 +42,7 @@ from support.shares import (
     restart,
     root,
 )
+from support.layout import pattern
 
 import speedcopy
 

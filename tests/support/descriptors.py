@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 
@@ -13,9 +12,13 @@ def descriptors(folder: str = "") -> frozenset[str]:
     """
     listing = "/proc/self/fd"
     found = set()
-    for fd in os.listdir(listing) if os.path.islink(f"{listing}/0") else ():
-        with contextlib.suppress(FileNotFoundError):
+    for fd in os.listdir(listing) if os.path.isdir(listing) else ():
+        try:
             target = os.readlink(f"{listing}/{fd}")
-            if target.startswith(folder):
-                found.add(f"{fd} -> {target}")
+        except FileNotFoundError:  # it was the listing's own
+            continue
+        except OSError:  # Wine lists them, but not what they lead to
+            target = ""
+        if target.startswith(folder):
+            found.add(f"{fd} -> {target}")
     return frozenset(found)

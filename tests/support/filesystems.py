@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import pytest
+from support.sizes import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-MIB = 1 << 20
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import stat
 import struct
 from typing import NamedTuple
 
+from support.sizes import MIB
+
 #: The operations that a server here answers, by their numbers; all others are ENOSYS.
 OPERATIONS = {
     1: "lookup",
@@ -55,7 +57,7 @@ FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE = 1, 2
 ATOMIC_O_TRUNC, BIG_WRITES, MAX_PAGES = 1 << 3, 1 << 5, 1 << 22
 MAJOR, MINOR = 7, 31
 ROOT_ID = 1
-MAX_WRITE = 1 << 20
+MAX_WRITE = MIB
 PAGE = 4096
 
 

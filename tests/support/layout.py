@@ -16,7 +16,7 @@ import subprocess
 from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
-from support.surroundings import unprivileged
+from support.process_limits import unprivileged
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from contract.outcome import Case, Late, Outcome, Promise
 from support.layout import attempt, directory, file, hardlink, other_case
-from support.outcome import Case, Late, Outcome, Promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

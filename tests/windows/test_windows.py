@@ -21,7 +21,7 @@ import pytest
 if os.name != "nt":
     pytest.skip("needs Windows", allow_module_level=True)
 
-from support.outcome import Case, outcome_in
+from contract.outcome import Case, outcome_in
 from windows.cases import CASES, LONG, PREFIX, SHARE, kernel32, opened
 from windows.fake_copyfile2 import SYSTEM, faked, hresult, library, of_win32
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.hostile_fuse import Switches
-    from support.tally import Ledger
+    from support.summaries import Ledger
 
 #: A server that has not mounted by then never will. Seconds.
 PATIENCE = 20

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import stat
 import sys
 import threading
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from support.shares import on_server, remove
+from support.failure import Failure
+from support.lab_mounts import on_server, remove
+from support.process_limits import patience
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from support.layout import Step
-
-#: A copy that takes longer hangs. Seconds.
-PATIENCE = 30
 
 #: The time that everything in a folder has before the copy, in seconds since 1970.
 BEFORE = 1_000_000
@@ -77,35 +74,6 @@ def has_changed(path: str, st: os.stat_result) -> bool:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An exception, field by field."""
-
-    kind: type[BaseException]
-    text: str
-    args: tuple[Any, ...] = ()
-    cause: Optional[type[BaseException]] = None
-    errno: Optional[int] = None
-    strerror: Optional[str] = None
-    filename: Any = None
-    filename2: Any = None
-
-    @classmethod
-    def of(cls, error: BaseException) -> Failure:
-        """The fields of an exception; Windows' words are the C library's, as shutil has them."""
-        kind, cause = type(error), type(error.__cause__) if error.__cause__ else None
-        if isinstance(error, OSError) and error.errno and getattr(error, "winerror", None):
-            names = error.filename, error.filename2
-            error = OSError(error.errno, os.strerror(error.errno), names[0])
-            if names[1] is not None:
-                error.filename2 = names[1]
-        named = {
-            name: getattr(error, name, None)
-            for name in ("errno", "strerror", "filename", "filename2")
-        }
-        return cls(kind, str(error), error.args, cause, **named)
-
-
-@dataclass(frozen=True)
 class Outcome:
     """The result of one copy, the folder after it, and what an audit hook heard of it.
 
@@ -156,26 +124,6 @@ def _listen(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 getattr(sys, "addaudithook", lambda _: None)(_listen)
-
-
-@contextmanager
-def patience() -> Iterator[None]:
-    """A copy that hangs fails, where the system can interrupt it."""
-
-    def give_up(*_: object) -> None:
-        msg = f"still copying after {PATIENCE} s"
-        raise AssertionError(msg)
-
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def names_below(folder: str) -> list[str]:

@@ -10,12 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from contract.grid import MIB
-from support.fuse_zoo import OURS, REAL, Misbehaving
-from support.hostile_fuse import Switches
-from support.layout import pattern
-from support.outcome import Failure
-from support.zoo_contract import (
+from support.failure import Failure
+from support.fuse_contract import (
     BRIEFLY,
     EXECUTORS,
     ROLES,
@@ -27,14 +23,18 @@ from support.zoo_contract import (
     faults,
     learn,
 )
+from support.fuse_mounts import OURS, REAL, Misbehaving
+from support.hostile_fuse import Switches
+from support.layout import pattern
+from support.sizes import MIB
 
 import speedcopy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.fuse_zoo import Mount, Zoo
-    from support.tally import Ledger
+    from support.fuse_mounts import Mount, Zoo
+    from support.summaries import Ledger
 
 SIZES = (0, 1, 4096, 4097, MIB + 1, 3 * MIB + 5)
 

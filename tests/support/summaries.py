@@ -8,13 +8,13 @@ from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from support.shares import ALL
+from support.lab_mounts import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     import pytest
-    from support.zoo_contract import Counts
+    from support.fuse_contract import Counts
 
 
 def chosen(wanted: str, names: Iterable[str]) -> list[str]:

@@ -1,8 +1,12 @@
-"""What a copy is made in: a user, a umask, limits. Each is a context manager."""
+"""What this process may do while it copies: its user, umask, resource limits and time.
+
+Each is a context manager.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Callable
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 NOBODY = 65534
+
+#: A copy that takes longer hangs. Seconds.
+PATIENCE = 30
 
 
 @contextmanager
@@ -88,3 +95,23 @@ def descriptors_left(count: int) -> Iterator[None]:
         for _ in range(count):
             os.close(taken.pop())
         yield
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """A copy that hangs fails, where the system can interrupt it."""
+
+    def give_up(*_: object) -> None:
+        msg = f"still copying after {PATIENCE} s"
+        raise AssertionError(msg)
+
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

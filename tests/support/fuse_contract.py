@@ -15,8 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from support.failure import Failure
 from support.layout import pattern
-from support.outcome import Failure, patience
+from support.process_limits import patience
 
 import speedcopy
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from support.fuse_zoo import Mount
+    from support.fuse_mounts import Mount
 
 STDLIB = shutil.copyfile
 

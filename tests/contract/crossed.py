@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from contract.outcome import Case, Late, Outcome, Promise
+from support.failure import Failure
 from support.layout import directory, fifo, file, hardlink, symlink, unix_socket
-from support.outcome import Case, Failure, Late, Outcome, Promise
 
 if TYPE_CHECKING:
     from support.layout import Step
-
-KIB, MIB = 1 << 10, 1 << 20
 
 #: What dst is before the copy, by the size of src.
 STATES: dict[str, Callable[[int], tuple[Step, ...]]] = {
