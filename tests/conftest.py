@@ -12,8 +12,9 @@ import pytest
 from support.descriptors import descriptors
 from support.filesystems import Mounts
 from support.fuse_mounts import Zoo
+from support.lab_choice import chosen, dealt, is_on
 from support.lab_mounts import MOUNTED, NO_LAB, SKIPPED, remove, root
-from support.summaries import Ledger, Tally, chosen, dealt, is_on
+from support.summaries import Ledger, Tally
 
 import speedcopy
 

@@ -11,25 +11,14 @@ import errno
 import itertools
 import os
 import shutil
-import time
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import pytest
-from support.lab_mounts import (
-    FORGET,
-    MIB,
-    MOUNTED,
-    NFS,
-    NO_LAB,
-    SMB,
-    TRUSTING,
-    Share,
-    fresh,
-    noise,
-    on,
-)
+from support.lab_mounts import ASKING, MOUNTED, NO_LAB, REMOTE, Share, fresh, on
+from support.large_files import noise
+from support.sizes import MIB
 
 import speedcopy
 
@@ -41,7 +30,6 @@ if TYPE_CHECKING:
 if not MOUNTED:
     pytest.skip(NO_LAB, allow_module_level=True)
 
-REMOTE = (*SMB, *NFS)
 SMALL, LARGE = 1000, 3 * MIB + 5
 TAIL = 70_000
 
@@ -130,13 +118,6 @@ OVER = [*CASES, Case(MIB, read, local=True), Case(MIB, copied, local=True)]
 WHOLE = "whole"
 
 
-@pytest.fixture
-def share(request: pytest.FixtureRequest) -> Iterator[Share]:
-    """A fresh folder on the mount that the test is parametrised with."""
-    with fresh(request.param) as made:
-        yield made
-
-
 @contextmanager
 def sources(share: Share) -> Iterator[Callable[[Case], Path]]:
     """A src of each size on the share, and one in memory."""
@@ -200,7 +181,7 @@ def test_dst(change: str, share: Share) -> None:
     assert not different
 
 
-@on(*(name for name in REMOTE if name not in TRUSTING))
+@on(*ASKING)
 @pytest.mark.parametrize("change", CHANGES)
 def test_dst_later(change: str, share: Share) -> None:
     """When the client has forgotten what it knew, nothing goes wrong."""
@@ -210,7 +191,7 @@ def test_dst_later(change: str, share: Share) -> None:
         for case, part in parts.items():
             with case.make(part / "dst"):
                 CHANGES[change](part.disk / "dst")
-        time.sleep(FORGET if share.name in SMB else 3 * FORGET)
+        share.forget()
         for case, part in parts.items():
             copy = partial(speedcopy.copyfile, src_of(case), part / "dst")
             found[case.label] = result(copy, part, noise(case.size, 2))

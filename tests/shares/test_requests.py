@@ -14,15 +14,16 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from support.lab_mounts import FORGET, MIB, MOUNTED, NO_LAB, PREFIX, Share, fresh, on, root
+from support.lab_mounts import MOUNTED, NO_LAB, ROWS, Share, on, root
 from support.layout import pattern
-from support.server_requests import Counts, Table, forget_requests, operations, requests
+from support.server_requests import Counts, forget_requests, operations, requests
+from support.sizes import MIB
+from support.summaries import Table
 
 import speedcopy
 
@@ -65,17 +66,10 @@ shutil.copyfile(*sys.argv[2:])
 
 
 @pytest.fixture
-def share(request: pytest.FixtureRequest) -> Iterator[Share]:
-    """A fresh folder on the mount that the test is parametrised with."""
-    with fresh(request.param) as made:
-        yield made
-
-
-@pytest.fixture
 def top(request: pytest.FixtureRequest) -> Iterator[Share]:
     """The mount itself: in a folder, to look whether it is still there is three requests."""
     folder = root(request.param)
-    made = Share(request.param, folder, Path(os.environ[f"{PREFIX}{request.param}_SERVER"]))
+    made = Share(request.param, folder, Path(os.environ[ROWS[request.param].server_variable]))
     yield made
     for name in made.names():
         os.unlink(made / name)  # by the client: it may have it open for a second
@@ -117,7 +111,7 @@ def counted(top: Share, size: int, state: str, tool: Tool) -> Counts:
     """
     name = f"dst{next(numbers)}"
     src, dst = prepare(top, name, size, state)
-    time.sleep(FORGET)
+    top.forget()
     with tool(src, dst) as copy:
         os.stat(src)
         if state == "over":
@@ -256,7 +250,7 @@ def test_nfs(state: str, share: Share, table: Table) -> None:
     tools = {name_of(sys.executable): shutil.copyfile, "speedcopy": speedcopy.copyfile}
     for name, copy in tools.items():
         src, dst = prepare(share, name.replace(" ", "-"), size, state)
-        time.sleep(3 * FORGET)  # acregmin=3
+        share.forget()
         told[name] = operations_of(share, lambda: copy(src, dst))  # noqa: B023
         assert share.stored(dst.name) == pattern(size)
         table.add(row, name, told[name])

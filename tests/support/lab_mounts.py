@@ -1,7 +1,7 @@
-"""The lab's mounts, as the tests of :mod:`test_shares` and :mod:`test_requests` see them.
+"""The lab's mounts as tests see them: their names, fresh folders on them, their servers.
 
-``python tools/lab.py -- python -m pytest tests/test_shares.py tests/test_requests.py`` sets the
-environment that this module reads; without it both are skipped.
+The table is the lab's own, ``tools/lab/vm/mounts.py``; where the mounts are is in the environment
+that ``python tools/lab.py -- python -m pytest`` sets. Without it these tests are skipped.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.layout import pattern
+from lab.vm.mounts import MOUNTS, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-PREFIX = "SPEEDCOPY_LAB_"
+    from lab.vm.mounts import Mount
 
 #: Names of what is mounted, and of what the lab could not mount.
 MOUNTED = tuple(os.environ.get(f"{PREFIX}MOUNTS", "").split())
@@ -37,32 +36,20 @@ FORGET = 1.3
 #: A server that was asked to restart is back before. Seconds.
 RESTART = 60
 
-LOCAL = ("EXT4", "XFS", "BTRFS", "TMPFS", "OVERLAY")
-SMB = (
-    *("SMB_EXT4", "SMB_XFS", "SMB_BTRFS", "SMB_OTHER_SHARE", "SMB_OTHER_SERVER"),
-    *("SMB_LOOSE", "SMB_NOCACHE", "SMB_NOLEASE", "SMB1", "SMB_KSMBD"),
-)
-NFS = ("NFS42", "NFS3", "NFS42_NOCTO", "NFS3_NOCTO")
-ALL = (*LOCAL, *SMB, *NFS)
+ROWS = {row.name: row for row in MOUNTS}
+ALL = tuple(ROWS)
+LOCAL = tuple(row.name for row in MOUNTS if row.is_local)
+REMOTE = tuple(row.name for row in MOUNTS if not row.is_local)
 
-#: Where whole files are cloned, by the local file system or by the server.
-CLONING = ("XFS", "BTRFS", "SMB_BTRFS", "SMB_KSMBD", "NFS42", "NFS42_NOCTO")
-
-#: Where the bytes of a copy do not come through the client.
-SERVER_SIDE = (
-    *("SMB_EXT4", "SMB_XFS", "SMB_BTRFS", "SMB_OTHER_SHARE", "SMB_OTHER_SERVER"),
-    *("SMB_LOOSE", "SMB_NOCACHE", "SMB_NOLEASE", "SMB_KSMBD", "NFS42", "NFS42_NOCTO"),
-)
-
-#: Where the client does not ask again for a minute.
-TRUSTING = ("NFS42_NOCTO", "NFS3_NOCTO")
+#: Where the client asks for attributes again after a second or three.
+ASKING = tuple(name for name in REMOTE if not ROWS[name].is_trusting)
 
 
 def root(name: str) -> Path:
     """Where a mount is. Skips the test if it is none of the lab's, or could not be had."""
     if name not in MOUNTED:
         pytest.skip(f"the lab could not mount {name}" if name in SKIPPED else f"no mount {name}")
-    return Path(os.environ[PREFIX + name])
+    return Path(os.environ[ROWS[name].variable])
 
 
 @dataclass(frozen=True)
@@ -76,6 +63,11 @@ class Share:
     folder: Path
     disk: Path
 
+    @property
+    def row(self) -> Mount:
+        """What the lab knows of the mount."""
+        return ROWS[self.name]
+
     def __truediv__(self, name: str) -> Path:
         """A path as the client has it."""
         return self.folder / name
@@ -88,12 +80,17 @@ class Share:
         """What the server has in the folder."""
         return sorted(os.listdir(self.disk))
 
+    def forget(self) -> None:
+        """Waits until the client has forgotten what it knew; on NFS acregmin is 3 s."""
+        time.sleep(FORGET if self.row.is_smb else 3 * FORGET)
+
 
 def on_server(path: str) -> str:
     """The same file as its server has it; the path itself if it is on no share."""
     full = os.path.abspath(path)
     for name in MOUNTED:
-        top, server = os.environ[PREFIX + name], os.environ.get(f"{PREFIX}{name}_SERVER")
+        row = ROWS[name]
+        top, server = os.environ[row.variable], os.environ.get(row.server_variable)
         if server and full.startswith(f"{top}/"):
             return server + full[len(top) :]
     return full
@@ -113,7 +110,7 @@ def remove(folder: Path) -> None:
 def fresh(name: str) -> Iterator[Share]:
     """A fresh folder on a mount, gone afterwards."""
     top = root(name)
-    server = Path(os.environ.get(f"{PREFIX}{name}_SERVER", top))
+    server = Path(os.environ.get(ROWS[name].server_variable, top))
     folder = Path(tempfile.mkdtemp(prefix="shares-", dir=top))
     try:
         yield Share(name, folder, server / folder.name)
@@ -126,47 +123,6 @@ def on(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("share", names, indirect=True)
 
 
-def noise(size: int, turn: int = 0) -> bytes:
-    """Bytes in which no two blocks are the same, others each turn.
-
-    One pattern for all: to make a new one takes long where the processor is emulated.
-    """
-    return pattern(size + 4099 * turn)[4099 * turn :]
-
-
-def windows(size: int) -> list[tuple[int, bytes]]:
-    """What a large file holds: bytes of its own at its ends and around every 16th MiB."""
-    width = 4 * KIB
-    edges = (*range(0, size, 16 * MIB), size)
-    found: list[tuple[int, bytes]] = []
-    end = 0
-    for edge in edges if size < GIB else (0, 16 * MIB, 256 * MIB, 2 * GIB, 4 * GIB, size):
-        start, end = max(end, edge - width), min(size, edge + width)
-        if start < end:
-            found.append((start, noise(end - start, len(found))))
-    return found
-
-
-def make_large(path: Path, size: int) -> None:
-    """A file of holes with :func:`windows` in it, made on the server so that it costs nothing."""
-    with path.open("wb") as new:
-        new.truncate(size)
-        for offset, data in windows(size):
-            new.seek(offset)
-            new.write(data)
-
-
-def assert_large(path: Path, size: int) -> None:
-    """The file has every one of :func:`windows`, and zeros between the first two."""
-    assert os.stat(path).st_size == size
-    with path.open("rb", buffering=0) as opened:
-        for offset, data in windows(size):
-            opened.seek(offset)
-            assert (offset, opened.read(len(data))) == (offset, data)
-        opened.seek(8 * KIB)
-        assert opened.read(64 * KIB) == bytes(64 * KIB)
-
-
 def restart(server: str) -> None:
     """Restarts a server of the lab, and waits until it is back."""
     request = Path(os.environ[f"{PREFIX}CONTROL"]) / "restart"
@@ -175,19 +131,6 @@ def restart(server: str) -> None:
     while request.exists():
         assert time.monotonic() < deadline, f"{server} does not come back"
         time.sleep(0.05)
-
-
-def descriptors_below(*folders: str) -> list[str]:
-    """What this process has open there."""
-    found = []
-    for fd in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{fd}")
-        except FileNotFoundError:
-            continue
-        if target.startswith(folders):
-            found.append(target)
-    return found
 
 
 @contextmanager

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import NamedTuple
 
 STATS = Path("/proc/fs/cifs/Stats")
 
@@ -41,39 +38,3 @@ def operations(mount: Path) -> dict[str, int]:
     (part,) = (part for part in parts if f" mounted on {mount} with " in part)
     rows = re.findall(r"^\s+([A-Z_]+): (\d+) \d+ \d+", part, re.MULTILINE)
     return {name: int(number) for name, number in rows}
-
-
-class Table:
-    """A pytest plug-in: the counts of a run, one row a copy and one column a tool."""
-
-    def __init__(self, title: str) -> None:
-        """Stays silent as long as nothing is added."""
-        self._title = title
-        self._rows: dict[str, dict[str, str]] = {}
-
-    def add(self, row: str, tool: str, counts: Counts) -> None:
-        """Notes what a tool has asked."""
-        kinds = ", ".join(f"{number} {kind}" for kind, number in counts.kinds.items())
-        told = f"{counts.total} ({kinds})" if tool == "speedcopy" else str(counts.total)
-        self._rows.setdefault(row, {})[tool] = told
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Prints the table."""
-        if not self._rows:
-            return
-        terminalreporter.section(self._title)
-        tools = list(dict.fromkeys(tool for row in self._rows.values() for tool in row))
-        lines = [["", *tools]]
-        lines += [
-            [name, *(row.get(tool, "") for tool in tools)] for name, row in self._rows.items()
-        ]
-        for line in aligned(lines):
-            terminalreporter.write_line(line)
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Lines whose columns stand below each other."""
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
-    ]

@@ -1,56 +1,22 @@
-"""Which mounts of the lab a run is about, and what came of its tests on each."""
+"""What is printed at the end of a run: each class here is a pytest plug-in for one section."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from support.lab_mounts import ALL
+from support.lab_choice import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable, Sequence
 
     import pytest
-    from support.fuse_contract import Counts
-
-
-def chosen(wanted: str, names: Iterable[str]) -> list[str]:
-    """The names that one of the patterns means, which commas separate."""
-    patterns = wanted.split(",")
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
-
-
-def words_of(nodeid: str) -> list[str]:
-    """What stands in the brackets of a test's name."""
-    inside = re.search(r"\[(.*)\]$", nodeid, re.DOTALL)
-    return re.split(r"[- ]", inside[1]) if inside else []
-
-
-def is_on(item: pytest.Item, names: Collection[str]) -> bool:
-    """Whether a test copies on, or from, one of these mounts."""
-    return next((word in names for word in words_of(item.nodeid) if word in ALL), False)
-
-
-def dealt(items: Iterable[pytest.Item], every: int) -> set[pytest.Item]:
-    """Of the tests that get their mount from --mounts, one of so many, and another on each."""
-    kept = set()
-    seen: dict[str, int] = {}
-    for item in items:
-        if "base" not in getattr(item, "fixturenames", ()):
-            kept.add(item)
-            continue
-        name = next(word for word in words_of(item.nodeid) if word in ALL)
-        number = seen[name] = seen.get(name, ALL.index(name)) + 1
-        if number % every == 0:
-            kept.add(item)
-    return kept
+    from support import fuse_contract, server_requests
 
 
 class Tally:
-    """A pytest plug-in: one line per mount at the end, with what came of its tests."""
+    """One line per mount of the lab: how many tests have passed there, failed and so on."""
 
     def __init__(self, names: Iterable[str]) -> None:
         """Counts the tests whose parameters name one of the mounts."""
@@ -78,7 +44,7 @@ class Tally:
 
 
 class Ledger:
-    """A pytest plug-in: one line per mount at the end, with the copies compared on it."""
+    """One line per FUSE mount: how many copies were compared with shutil's there."""
 
     def __init__(self, title: str) -> None:
         """Stays silent as long as nothing is added."""
@@ -87,7 +53,7 @@ class Ledger:
         self._seconds: dict[str, float] = {}
         self._skipped: dict[str, str] = {}
 
-    def note(self, mount: str, counts: Counts, started: float) -> None:
+    def note(self, mount: str, counts: fuse_contract.Counts, started: float) -> None:
         """Adds copies that have been made since ``started``, by time.monotonic()."""
         row = self._rows.setdefault(mount, Counter())
         row["copies"] += counts.copies
@@ -110,3 +76,39 @@ class Ledger:
             terminalreporter.write_line(f"{mount:17} {told} in {self._seconds[mount]:.1f} s")
         for mount, reason in self._skipped.items():
             terminalreporter.write_line(f"{mount:17} skipped: {reason}")
+
+
+class Table:
+    """What a file server was asked, one row per copy and one column per tool."""
+
+    def __init__(self, title: str) -> None:
+        """Stays silent as long as nothing is added."""
+        self._title = title
+        self._rows: dict[str, dict[str, str]] = {}
+
+    def add(self, row: str, tool: str, counts: server_requests.Counts) -> None:
+        """Notes what a tool has asked."""
+        kinds = ", ".join(f"{number} {kind}" for kind, number in counts.kinds.items())
+        told = f"{counts.total} ({kinds})" if tool == "speedcopy" else str(counts.total)
+        self._rows.setdefault(row, {})[tool] = told
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Prints the table."""
+        if not self._rows:
+            return
+        terminalreporter.section(self._title)
+        tools = list(dict.fromkeys(tool for row in self._rows.values() for tool in row))
+        lines = [["", *tools]]
+        lines += [
+            [name, *(row.get(tool, "") for tool in tools)] for name, row in self._rows.items()
+        ]
+        for line in aligned(lines):
+            terminalreporter.write_line(line)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines whose columns stand below each other."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
+    ]

@@ -23,10 +23,26 @@ class Mount(NamedTuple):  # not a dataclass: the guest would import that for hal
 
     name: str
     kind: str  # disk, tmpfs, overlay, smb, nfs or ksmbd: one function each in guest.py
+    best: str  # how a whole file is copied: by a clone, or its bytes by the server or the client
     text: str
     disk: str = ""  # the file system that holds its bytes
     server: str = ""  # which smbd
     options: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether there is no server."""
+        return self.kind in {"disk", "tmpfs", "overlay"}
+
+    @property
+    def is_smb(self) -> bool:
+        """Whether it is mounted by the CIFS client."""
+        return self.kind in {"smb", "ksmbd"}
+
+    @property
+    def is_trusting(self) -> bool:
+        """Whether the client does not look up known attributes again for a minute."""
+        return TRUSTING in self.options
 
     @property
     def share(self) -> str:
@@ -44,51 +60,59 @@ class Mount(NamedTuple):  # not a dataclass: the guest would import that for hal
         return f"{self.variable}_SERVER"
 
 
+SMB3 = "vers=3.1.1"
+TRUSTING = "nocto,actimeo=60"
+
+
+def smb(
+    name: str, best: str, text: str, options: str = SMB3, disk: str = "xfs", server: str = "smb"
+) -> Mount:
+    """A share of one of the smbd."""
+    return Mount(name, "smb", best, text, disk, server, options)
+
+
+def nfs(name: str, best: str, text: str, options: str) -> Mount:
+    """A directory of the local XFS by NFS."""
+    return Mount(name, "nfs", best, text, "xfs", "", options)
+
+
 # Local rows first: the servers inside the guest export directories of the local XFS.
 MOUNTS = (
-    Mount("EXT4", "disk", "local ext4", "ext4"),
-    Mount("XFS", "disk", "local XFS with reflinks", "xfs"),
-    Mount("BTRFS", "disk", "local btrfs", "btrfs"),
-    Mount("TMPFS", "tmpfs", "tmpfs: in memory, no reflinks"),
-    Mount("OVERLAY", "overlay", "overlay of two directories of the local ext4", "ext4"),
-    Mount(
-        "SMB_EXT4", "smb", "SMB 3.1.1 on ext4: copychunk, no FICLONE", "ext4", "smb", "vers=3.1.1"
-    ),
-    Mount("SMB_XFS", "smb", "SMB 3.1.1 on XFS: copychunk, no FICLONE", "xfs", "smb", "vers=3.1.1"),
-    Mount("SMB_BTRFS", "smb", "SMB 3.1.1 on btrfs: answers FICLONE", "btrfs", "smb", "vers=3.1.1"),
-    Mount("SMB_OTHER_SHARE", "smb", "another share of the same server", "xfs", "smb", "vers=3.1.1"),
-    Mount(
-        "SMB_OTHER_SERVER", "smb", "a share of a second server", "xfs", "smb-other", "vers=3.1.1"
-    ),
-    Mount(
+    Mount("EXT4", "disk", "client", "local ext4", "ext4"),
+    Mount("XFS", "disk", "clone", "local XFS with reflinks", "xfs"),
+    Mount("BTRFS", "disk", "clone", "local btrfs", "btrfs"),
+    Mount("TMPFS", "tmpfs", "client", "tmpfs: in memory, no reflinks"),
+    Mount("OVERLAY", "overlay", "client", "overlay of two directories of the local ext4", "ext4"),
+    smb("SMB_EXT4", "server", "SMB 3.1.1 on ext4: copychunk, no FICLONE", disk="ext4"),
+    smb("SMB_XFS", "server", "SMB 3.1.1 on XFS: copychunk, no FICLONE"),
+    smb("SMB_BTRFS", "clone", "SMB 3.1.1 on btrfs: answers FICLONE", disk="btrfs"),
+    smb("SMB_OTHER_SHARE", "server", "another share of the same server"),
+    smb("SMB_OTHER_SERVER", "server", "a share of a second server", server="smb-other"),
+    smb(
         "SMB_LOOSE",
-        "smb",
+        "server",
         "SMB 3.1.1 with cache=loose: caches without leave of the server",
-        "xfs",
-        "smb",
-        "vers=3.1.1,cache=loose",
+        f"{SMB3},cache=loose",
     ),
-    Mount("SMB_NOCACHE", "smb", "SMB 3.1.1 with cache=none", "xfs", "smb", "vers=3.1.1,cache=none"),
-    Mount("SMB_NOLEASE", "smb", "SMB 3.1.1 with nolease", "xfs", "smb", "vers=3.1.1,nolease"),
-    Mount("SMB1", "smb", "SMB 1.0: no server-side copy", "xfs", "smb", "vers=1.0"),
-    Mount("SMB_KSMBD", "ksmbd", "SMB 3.1.1 of ksmbd in the guest, on XFS", "xfs", "", "vers=3.1.1"),
-    Mount("NFS42", "nfs", "NFS 4.2 on XFS: clones", "xfs", "", "vers=4.2"),
-    Mount("NFS3", "nfs", "NFS 3 on XFS: no server-side copy", "xfs", "", "vers=3,nolock"),
+    smb("SMB_NOCACHE", "server", "SMB 3.1.1 with cache=none", f"{SMB3},cache=none"),
+    smb("SMB_NOLEASE", "server", "SMB 3.1.1 with nolease", f"{SMB3},nolease"),
+    smb("SMB1", "client", "SMB 1.0: no server-side copy", "vers=1.0"),
     Mount(
+        "SMB_KSMBD", "ksmbd", "clone", "SMB 3.1.1 of ksmbd in the guest, on XFS", "xfs", "", SMB3
+    ),
+    nfs("NFS42", "clone", "NFS 4.2 on XFS: clones", "vers=4.2"),
+    nfs("NFS3", "client", "NFS 3 on XFS: no server-side copy", "vers=3,nolock"),
+    nfs(
         "NFS42_NOCTO",
-        "nfs",
+        "clone",
         "NFS 4.2 that trusts attributes for a minute",
-        "xfs",
-        "",
-        "vers=4.2,nocto,actimeo=60",
+        f"vers=4.2,{TRUSTING}",
     ),
-    Mount(
+    nfs(
         "NFS3_NOCTO",
-        "nfs",
+        "client",
         "NFS 3 that trusts attributes for a minute",
-        "xfs",
-        "",
-        "vers=3,nolock,nocto,actimeo=60",
+        f"vers=3,nolock,{TRUSTING}",
     ),
 )
 
