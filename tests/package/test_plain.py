@@ -166,7 +166,7 @@ class TestUndo:
 def occupy(stack: ExitStack, path: Path) -> None:
     """Makes something that can be deleted, but not opened: a file so shared, or a socket."""
     if os.name == "nt":
-        from windows.cases import opened
+        from windows.system import opened
 
         path.write_bytes(THEIRS)
         stack.enter_context(opened(str(path), FILE_SHARE_DELETE))

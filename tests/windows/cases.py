@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import os
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -13,25 +11,12 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from contract.outcome import Case, Late, Outcome, Promise
 from support.layout import attempt, directory, file, hardlink, other_case
+from windows.system import ARCHIVE, HIDDEN, PREFIX, READ_ONLY, SHARE, SYSTEM, kernel32, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import ExitStack
 
     from support.layout import Step
-
-READ_ONLY, HIDDEN, SYSTEM, ARCHIVE = 1, 2, 4, 0x20
-
-#: The share of a folder of this machine; tools/lab.py --windows makes one.
-SHARE = os.environ.get("SPEEDCOPY_LAB_UNC", "")
-
-#: Lifts the limit of 260 characters, and all that Windows reads into a name.
-PREFIX = "\\\\?\\"
-
-
-def kernel32() -> Any:
-    """The functions of Windows."""
-    return ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore]
 
 
 def attributes(name: str, value: int) -> Step:
@@ -41,19 +26,6 @@ def attributes(name: str, value: int) -> Step:
         assert kernel32().SetFileAttributesW(name, value)
 
     return step
-
-
-@contextmanager
-def opened(name: str, share: int) -> Iterator[None]:
-    """Somebody writes to a file, and lets others do what ``share`` says: 1 read, 2 write."""
-    windows = kernel32()
-    windows.CreateFileW.restype = ctypes.c_void_p
-    handle = windows.CreateFileW(name, 0x40000000, share, None, 3, 0, None)
-    assert handle != ctypes.c_void_p(-1).value
-    try:
-        yield
-    finally:
-        windows.CloseHandle(ctypes.c_void_p(handle))
 
 
 def absent(path: str) -> Step:

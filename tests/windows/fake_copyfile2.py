@@ -27,6 +27,9 @@ CALLS = 4
 PREFIX = 16
 ANY_FLAG = 0xFFFFFFFF
 
+#: What a progress routine can answer.
+CANCEL, STOP = 1, 2
+
 #: When the fake lets the test act: before it opens a file, when Windows would have sent the
 #: first message, and when all is closed again. In the order of the C file.
 MOMENTS = ("open", "started", "return")
@@ -91,6 +94,15 @@ def library() -> str:
     pytest.skip(f"no C compiler, and no {VARIABLE} in the environment")
 
 
+class Stop(Exception):  # noqa: N818
+    """What a progress raises."""
+
+
+def stop(*_: int) -> None:
+    """A progress that cancels."""
+    raise Stop
+
+
 @contextmanager
 def faked(
     at: Optional[Mapping[str, Callable[[], object]]] = None, **script: Any
@@ -119,10 +131,10 @@ def faked(
             raised.append(error)
 
     fake.act = _Act(act)
-    boundary.load(path)
+    boundary.load_copyfile2(path)
     try:
         yield fake
     finally:
-        boundary.load(SYSTEM)
+        boundary.load_copyfile2(SYSTEM)
         if raised:
             raise raised[0]

@@ -1,4 +1,4 @@
-"""Windows: what other programs do to dst between our look and CopyFile2's return."""
+"""What other programs do to dst between our look and CopyFile2's return."""
 
 from __future__ import annotations
 
@@ -8,28 +8,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-
-if os.name != "nt":
-    pytest.skip("needs Windows", allow_module_level=True)
-
-from windows.cases import ARCHIVE, HIDDEN, READ_ONLY, kernel32
-from windows.fake_copyfile2 import faked, of_win32
+from windows.fake_copyfile2 import CANCEL, STOP, Stop, faked, of_win32, stop
+from windows.system import ARCHIVE, HIDDEN, READ_ONLY, kernel32
 
 import speedcopy
 from speedcopy._native import lib
 
-CANCEL, STOP = 1, 2
 DISK_FULL, INVALID_ARGUMENT = of_win32(112), of_win32(87)
 THEIRS = b"somebody else's"
-
-
-class Stop(Exception):  # noqa: N818
-    """What a progress raises."""
-
-
-def stop(*_: int) -> None:
-    """A progress that cancels."""
-    raise Stop
 
 
 #: How a copy ends, and what the fake has to do for it: tell slowly, so that there is a tick.
@@ -53,20 +39,6 @@ def copy_to_the(end: str, src: Path, dst: Path, **moments: Callable[[], object])
         else:
             speedcopy.copyfile(src, dst)
     return fake
-
-
-@pytest.fixture
-def src(folder: Path) -> Path:
-    """A file of four chunks, less a bit."""
-    path = folder / "src"
-    path.write_bytes(bytes(range(256)) * 1000)
-    return path
-
-
-@pytest.fixture
-def dst(folder: Path) -> Path:
-    """A name that is free."""
-    return folder / "dst"
 
 
 @pytest.fixture(params=[READ_ONLY, HIDDEN], ids=["read-only", "hidden"])

@@ -1,0 +1,24 @@
+"""The two files that a test on Windows copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def src(folder: Path) -> Path:
+    """A file of four chunks, less a bit."""
+    path = folder / "src"
+    path.write_bytes(bytes(range(256)) * 1000)
+    return path
+
+
+@pytest.fixture
+def dst(folder: Path) -> Path:
+    """A name that is free."""
+    return folder / "dst"
