@@ -8,31 +8,24 @@ written after the last flush.
 
 from __future__ import annotations
 
-import errno
 import os
-import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from struct import Struct
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from support.filesystems import UnavailableError, unmount
+from support.filesystems import unmount
+from support.fuse_server import READY, Server, mounted_device, server_process, tell
 from support.fuse_wire import (
     ATTR_OUT,
     ENTRY,
-    MAX_WRITE,
     OPEN_OUT,
     READ_OR_WRITE,
     ROOT_ID,
     WRITE_OUT,
-    Request,
     attributes,
-    end_with_parent,
     init_out,
-    mount,
-    reply,
 )
-from support.python import importing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,29 +43,13 @@ FILE_ID, NAME = 2, "image"
 SECONDS = 3600
 
 
-class Server:
+class ImageServer(Server):
     """One file in a folder, which is an image. It has no cache, but what the kernel keeps of it."""
 
     def __init__(self, device: int, image: int, log: int) -> None:
         """``device`` is where the kernel asks; the others are open files."""
-        self._device, self._image, self._log = device, image, log
-
-    def run(self) -> None:
-        """Answers until it is unmounted."""
-        with suppress(OSError):  # ENODEV
-            while True:
-                self._answer(Request.of(os.read(self._device, MAX_WRITE + 4096)))
-
-    def _answer(self, request: Request) -> None:
-        if request.operation in {"forget", "interrupt"}:
-            return
-        method: Optional[Callable[[int, bytes], bytes]] = getattr(self, request.operation, None)
-        if method is None:
-            answer = reply(request.unique, code=errno.ENOSYS)
-        else:
-            answer = reply(request.unique, method(request.nodeid, request.body))
-        with suppress(FileNotFoundError):  # nobody waits for it any more
-            os.write(self._device, answer)
+        super().__init__(device)
+        self._image, self._log = image, log
 
     def _attributes(self, nodeid: int) -> bytes:
         folder = nodeid == ROOT_ID
@@ -81,32 +58,27 @@ class Server:
 
     # What follows are the operations, each by its name: of a node and a body the answer's body.
 
-    def init(self, _nodeid: int, body: bytes) -> bytes:
-        """The kernel says hello."""
+    def _init(self, _nodeid: int, body: bytes) -> bytes:
         return init_out(body, 0)
 
-    def lookup(self, _nodeid: int, _body: bytes) -> bytes:
-        """Any name is the file's."""
+    def _lookup(self, _nodeid: int, _body: bytes) -> bytes:
         return ENTRY.pack(FILE_ID, 0, SECONDS, SECONDS, 0, 0) + self._attributes(FILE_ID)
 
-    def getattr(self, nodeid: int, _body: bytes) -> bytes:
-        """Stat."""
+    def _getattr(self, nodeid: int, _body: bytes) -> bytes:
         return ATTR_OUT.pack(SECONDS, 0, 0) + self._attributes(nodeid)
 
-    def open(self, _nodeid: int, _body: bytes) -> bytes:
+    def _open(self, _nodeid: int, _body: bytes) -> bytes:
         """There is one file only, so it needs no handle."""
         return OPEN_OUT.pack(0, 0, 0)
 
-    def release(self, _nodeid: int, _body: bytes) -> bytes:
-        """The last close."""
+    def _release(self, _nodeid: int, _body: bytes) -> bytes:
         return b""
 
-    def read(self, _nodeid: int, body: bytes) -> bytes:
-        """What is there."""
+    def _read(self, _nodeid: int, body: bytes) -> bytes:
         _, offset, length, *_ = READ_OR_WRITE.unpack_from(body)
         return os.pread(self._image, length, offset)
 
-    def write(self, _nodeid: int, body: bytes) -> bytes:
+    def _write(self, _nodeid: int, body: bytes) -> bytes:
         """Logged before it is done, and done before it is answered."""
         _, offset, length, *_ = READ_OR_WRITE.unpack_from(body)
         data = memoryview(body)[READ_OR_WRITE.size :][:length]
@@ -116,7 +88,7 @@ class Server:
         os.pwrite(self._image, data, offset)
         return WRITE_OUT.pack(length, 0)
 
-    def fsync(self, _nodeid: int, _body: bytes) -> bytes:
+    def _fsync(self, _nodeid: int, _body: bytes) -> bytes:
         """What the loop device makes of a flush."""
         os.write(self._log, FLUSH)
         return b""
@@ -144,15 +116,7 @@ def logged(image: Path, folder: Path) -> Iterator[Disk]:
     served, log = folder / "served", folder / "log"
     served.mkdir(exist_ok=True)
     log.write_bytes(b"")
-    command = [sys.executable, "-m", "faults.logged_disk"]
-    command += map(str, (image, served, log, os.getpid()))
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=importing()) as server:
-        assert server.stdout
-        assert server.stderr
-        if server.stdout.readline() != b"ready\n":
-            msg = f"no FUSE: {server.stderr.read().decode().strip()}"
-            raise UnavailableError(msg)
+    with server_process("faults.logged_disk", image, served, log):
         try:
             yield Disk(served / NAME, log)
         finally:
@@ -242,21 +206,17 @@ class Replay:
             self._apply(image.fileno(), later)
 
 
-def main(image: str, folder: str, log: str, parent: str) -> None:
+def main(parent: str, image: str, folder: str, log: str) -> None:
     """Mounts, says so on stdout, and serves until somebody unmounts."""
-    end_with_parent(int(parent))
-    try:
-        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        mount(device, folder)
-    except OSError as error:
-        sys.exit(str(error))
-    server = Server(
-        device,
+    server = ImageServer(
+        mounted_device(parent, folder),
         os.open(image, os.O_RDWR | os.O_CLOEXEC),
         os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC),
     )
-    print("ready", flush=True)  # noqa: T201
-    server.run()
+    tell(READY)
+    with suppress(OSError):  # ENODEV
+        while True:
+            server.answer()
 
 
 if __name__ == "__main__":

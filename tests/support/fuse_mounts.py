@@ -11,7 +11,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
 from support.filesystems import UnavailableError, mount_privately, run, unmount
-from support.python import importing
+from support.fuse_server import server_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,26 +242,11 @@ class Misbehaving(Mount):
 def misbehaving(top: Path, options: tuple[str, ...] = ()) -> Iterator[Misbehaving]:
     """Our own server. Raises UnavailableError."""
     client, store = folders(top)
-    server = (sys.executable, "-m", "support.hostile_fuse")
-    with (top / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*server, client, store, str(os.getpid()), *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            bufsize=0,
-            env=importing(),
-        )
-    with process:
-        assert process.stdout
-        if process.stdout.readline() != b"ready\n":
-            raise UnavailableError((top / "log").read_text().strip()[-200:])
+    with server_process("support.hostile_fuse", client, store, *options) as process:
         try:
             yield Misbehaving(client, store, process=process)
         finally:
             run("umount", "--lazy", str(client))
-            assert process.stdin
-            process.stdin.close()
 
 
 REAL: dict[str, Callable[[Path], AbstractContextManager[Mount]]] = {

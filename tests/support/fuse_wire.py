@@ -6,13 +6,13 @@ requests and flags reach a server of ours as they are.
 
 from __future__ import annotations
 
-import ctypes
-import os
-import stat
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from support.sizes import MIB
+
+if TYPE_CHECKING:
+    import os
 
 #: The operations that a server here answers, by their numbers; all others are ENOSYS.
 OPERATIONS = {
@@ -98,23 +98,3 @@ def attributes(st: os.stat_result, size: int) -> bytes:
         *(rest for _, rest in times),
         *(st.st_mode, st.st_nlink, st.st_uid, st.st_gid, 0, PAGE, 0),
     )
-
-
-def mount(device: int, folder: str) -> None:
-    """Mounts what the server behind an open /dev/fuse serves. Raises OSError."""
-    nosuid, nodev = 2, 4
-    options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other"
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(
-        b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()
-    ):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), folder)
-
-
-def end_with_parent(parent: int) -> None:
-    """Has the kernel kill this process when the one that started it ends."""
-    pr_set_pdeathsig, sigkill = 1, 9
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)

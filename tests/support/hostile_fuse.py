@@ -2,7 +2,7 @@
 
 It serves the files of a folder (the backing store) in folders that are made there. As a process:
 
-    python hostile_fuse.py MOUNTPOINT BACKING PARENT [atomic]
+    python -m support.hostile_fuse PARENT MOUNTPOINT BACKING [atomic]
 
 It answers "ready" when it is mounted, then obeys: a line of JSON on stdin has the fields of
 :class:`Switches`, or null to ask how many requests wait, a number is the answer. It ends with
@@ -21,8 +21,9 @@ import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
+from support.fuse_server import READY, Server, mounted_device, tell
 from support.fuse_wire import (
     ATOMIC_O_TRUNC,
     ATTR_OUT,
@@ -33,7 +34,6 @@ from support.fuse_wire import (
     FATTR_SIZE,
     FOPEN_DIRECT_IO,
     HANDLE,
-    MAX_WRITE,
     OPEN,
     OPEN_OUT,
     READ_OR_WRITE,
@@ -43,9 +43,7 @@ from support.fuse_wire import (
     WRITE_OUT,
     Request,
     attributes,
-    end_with_parent,
     init_out,
-    mount,
     reply,
 )
 
@@ -91,27 +89,18 @@ class Switches:
     die: tuple[str, int] = ("", 0)
 
 
-class Refusal(Exception):  # noqa: N818
-    """The answer is an errno."""
-
-    def __init__(self, code: int) -> None:
-        """The errno."""
-        super().__init__(code)
-        self.code = code
-
-
 def refuse_if(name: str) -> None:
-    """Raises Refusal with the errno of this name, if there is one."""
+    """Raises OSError with the errno of this name, if there is one."""
     if name:
-        raise Refusal(getattr(errno, name))
+        raise OSError(getattr(errno, name), name)
 
 
-class Hostile:
+class Hostile(Server):
     """The server."""
 
     def __init__(self, device: int, backing: str, flags: int) -> None:
         """Serves ``backing`` over an open /dev/fuse; ``flags`` are those of the first answer."""
-        self._device = device
+        super().__init__(device)
         self._flags = flags
         self._paths = {ROOT_ID: backing}
         self._ids: dict[tuple[str, int], int] = {}
@@ -131,44 +120,21 @@ class Hostile:
         self._switches = replace(Switches(), **switches)
         self._counts = {}
         for unique in self._waiting:
-            self._send(reply(unique, code=errno.EIO))
+            self.send(reply(unique, code=errno.EIO))
         self._waiting.clear()
         return 0
 
-    def answer(self, message: bytes) -> None:
-        """Answers one request, or has it wait."""
-        request = Request.of(message)
-        if request.operation == "forget":
-            return
-        if request.operation == "interrupt":
-            (unique,) = HANDLE.unpack_from(request.body)
-            if unique in self._waiting:
-                self._waiting.remove(unique)
-                self._send(reply(unique, code=errno.EINTR))
-            return
-        method: Optional[Callable[[int, bytes], bytes]] = getattr(
-            self, f"_{request.operation}", None
-        )
-        if method is None:
-            self._send(reply(request.unique, code=errno.ENOSYS))
-            return
-        try:
-            if not self._misbehaves(request):
-                self._send(reply(request.unique, method(request.nodeid, request.body)))
-        except Refusal as refusal:
-            self._send(reply(request.unique, code=refusal.code))
-        except OSError as error:
-            self._send(reply(request.unique, code=error.errno or errno.EIO))
-
-    def _send(self, message: bytes) -> None:
-        with suppress(FileNotFoundError):  # nobody waits for it any more
-            os.write(self._device, message)
+    def interrupted(self, unique: int) -> None:
+        """The answer is EINTR."""
+        if unique in self._waiting:
+            self._waiting.remove(unique)
+            self.send(reply(unique, code=errno.EINTR))
 
     def _concerns(self, path: str) -> bool:
         return self._switches.on in {"", os.path.basename(path)}
 
-    def _misbehaves(self, request: Request) -> bool:
-        """Whether the request has to wait. Raises Refusal if it fails."""
+    def has_to_wait(self, request: Request) -> bool:
+        """Whether the request never gets an answer. Raises OSError if it fails."""
         name, path = request.operation, self._paths.get(request.nodeid, "")
         if name in {"lookup", "create", "unlink"}:
             path = self._child(request.nodeid, request.body.split(b"\0")[-2])
@@ -223,7 +189,7 @@ class Hostile:
         handle, offset, length, _, _, flags, _ = READ_OR_WRITE.unpack_from(body)
         if self._concerns(self._paths[nodeid]):
             if flags & os.O_NONBLOCK and operation in self._switches.nonblock:
-                raise Refusal(errno.EAGAIN)
+                refuse_if("EAGAIN")
             length = min(length, self._switches.most or length)
         return handle, offset, length
 
@@ -263,7 +229,7 @@ class Hostile:
         path, flags = self._paths[nodeid], OPEN.unpack_from(body)[0]
         if self._concerns(path):
             if flags & os.O_NONBLOCK and "open" in self._switches.nonblock:
-                raise Refusal(errno.EAGAIN)
+                refuse_if("EAGAIN")
             if flags & O_ACCMODE != os.O_RDONLY and not flags & os.O_TRUNC:
                 refuse_if(self._switches.without_trunc)
         return self._opened(path, flags)
@@ -273,7 +239,7 @@ class Hostile:
         path = self._child(nodeid, body[CREATE.size : -1])
         if self._concerns(path):
             if flags & os.O_NONBLOCK and "open" in self._switches.nonblock:
-                raise Refusal(errno.EAGAIN)
+                refuse_if("EAGAIN")
             refuse_if(self._switches.exclusive if flags & os.O_EXCL else "")
         opened = self._opened(path, flags | os.O_CREAT, stat.S_IMODE(mode) & ~umask)
         return self._entry(path, os.lstat(path)) + opened
@@ -296,7 +262,7 @@ class Hostile:
     def _copy_file_range(self, nodeid: int, body: bytes) -> bytes:
         src, src_offset, _, dst, offset, length, _ = COPY_FILE_RANGE.unpack_from(body)
         if self._switches.copy_range is None or not self._concerns(self._paths[nodeid]):
-            raise Refusal(errno.EOPNOTSUPP)
+            refuse_if("EOPNOTSUPP")
         content = os.pread(src, min(length, self._switches.copy_range), src_offset)
         return WRITE_OUT.pack(os.pwrite(dst, content, offset), 0)
 
@@ -318,26 +284,18 @@ class Hostile:
         return STATFS.pack(*room, fs.f_bsize, 255, fs.f_frsize, *(0,) * 7)
 
 
-def tell(text: object) -> None:
-    """Answers the process that has started this one."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def main(folder: str, backing: str, parent: str, *options: str) -> None:
+def main(parent: str, folder: str, backing: str, *options: str) -> None:
     """Mounts, serves and obeys until stdin ends or somebody unmounts."""
-    end_with_parent(int(parent))
+    device = mounted_device(parent, folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0)
-    device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-    mount(device, folder)
     server = Hostile(device, backing, ATOMIC_O_TRUNC if "atomic" in options else 0)
-    tell("ready")
+    tell(READY)
     with suppress(OSError):  # ENODEV: unmounted
         while True:
             for ready in select.select([device, 0], [], [])[0]:
                 if ready == device:
-                    server.answer(os.read(device, MAX_WRITE + 8192))
+                    server.answer()
                     continue
                 line = sys.stdin.readline()
                 if not line:

@@ -1,0 +1,123 @@
+"""What our FUSE servers have in common: how they start, read requests and answer them.
+
+A server is a module with a ``main(parent, ...)`` that runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Callable, Optional
+
+from support.filesystems import UnavailableError
+from support.fuse_wire import HANDLE, MAX_WRITE, Request, reply
+from support.python import importing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READY = "ready"
+
+
+class Server:
+    """Serves requests. A subclass has a method per operation: ``_open`` for open and so on.
+
+    Such a method gets a node and the body of the request, and returns the body of the answer. An
+    OSError is answered with its errno.
+    """
+
+    def __init__(self, device: int) -> None:
+        """``device`` is an open /dev/fuse that is mounted."""
+        self.device = device
+
+    def answer(self) -> None:
+        """Answers one request, or has it wait. Raises OSError when nothing is mounted any more."""
+        request = Request.of(os.read(self.device, MAX_WRITE + 8192))
+        if request.operation == "forget":
+            return
+        if request.operation == "interrupt":
+            self.interrupted(*HANDLE.unpack_from(request.body))
+            return
+        name = f"_{request.operation}"
+        method: Optional[Callable[[int, bytes], bytes]] = getattr(self, name, None)
+        try:
+            if method is None:
+                raise OSError(errno.ENOSYS, name)  # noqa: TRY301
+            if self.has_to_wait(request):
+                return
+            answer = reply(request.unique, method(request.nodeid, request.body))
+        except OSError as error:
+            answer = reply(request.unique, code=error.errno or errno.EIO)
+        self.send(answer)
+
+    def send(self, message: bytes) -> None:
+        """Sends an answer."""
+        with suppress(FileNotFoundError):  # nobody waits for it any more
+            os.write(self.device, message)
+
+    def has_to_wait(self, _request: Request) -> bool:
+        """Whether the answer comes later. Raises OSError if the request fails."""
+        return False
+
+    def interrupted(self, _unique: int) -> None:
+        """The kernel does not want to wait for an answer any longer."""
+
+
+def mount(device: int, folder: str) -> None:
+    """Mounts what the server behind an open /dev/fuse serves. Raises OSError."""
+    nosuid, nodev = 2, 4
+    options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(
+        b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()
+    ):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), folder)
+
+
+def end_with_parent(parent: int) -> None:
+    """Has the kernel kill this process when the one that started it ends."""
+    pr_set_pdeathsig, sigkill = 1, 9
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def mounted_device(parent: str, folder: str) -> int:
+    """Mounts a new /dev/fuse in the server's process, or ends that with the reason."""
+    end_with_parent(int(parent))
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        mount(device, folder)
+    except OSError as error:
+        sys.exit(f"no FUSE: {error}")
+    return device
+
+
+def tell(text: object) -> None:
+    """Sends the process that has started this server a line."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def server_process(module: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that has told that it is ready. It ends with this process, if not before.
+
+    Raises UnavailableError.
+    """
+    command = [sys.executable, "-m", module, str(os.getpid()), *map(str, arguments)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, env=importing()
+    ) as server:
+        assert server.stdout
+        assert server.stderr
+        if server.stdout.readline().decode().strip() != READY:
+            raise UnavailableError(server.stderr.read().decode().strip()[-200:])
+        yield server
