@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Optional
 import pytest
 from support.descriptors import descriptors
 from support.filesystems import Mounts
-from support.fuse_mounts import Zoo
 from support.lab_choice import chosen, dealt, is_on
 from support.lab_mounts import MOUNTED, NO_LAB, SKIPPED, remove, root
-from support.summaries import Ledger, Tally
+from support.summaries import Tally
 
 import speedcopy
 
@@ -106,21 +105,6 @@ def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounts]:
     made = Mounts(tmp_path_factory.mktemp("mounts"))
     yield made
     made.close()
-
-
-@pytest.fixture(scope="session")
-def ledger(request: pytest.FixtureRequest) -> Ledger:
-    """What is printed at the end: how many copies were compared on which mount of the zoo."""
-    made = Ledger("zoo: copies compared with shutil's")
-    request.config.pluginmanager.register(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory: pytest.TempPathFactory, ledger: Ledger) -> Iterator[Zoo]:
-    """FUSE servers and overlays, mounted when asked for, gone after the module's tests."""
-    with Zoo(tmp_path_factory.mktemp("zoo"), ledger) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ import speedcopy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.fuse_mounts import Mount, Zoo
+    from support.fuse_mounts import FuseMounts, Mount
     from support.summaries import Ledger
 
 SIZES = (0, 1, 4096, 4097, MIB + 1, 3 * MIB + 5)
@@ -80,24 +80,24 @@ def changed(mount: Mount, change: Callable[[Any], object], dst: Path, store: Pat
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("mount", [*REAL, *OURS])
-def test_contract(mount: str, role: str, zoo: Zoo, ledger: Ledger) -> None:
+def test_contract(mount: str, role: str, fuse: FuseMounts, ledger: Ledger) -> None:
     """Every size over every dst, with holes and without."""
     started = time.monotonic()
     table = copies(role, SIZES, holes=3 * MIB + 5)
     executors = EXECUTORS if role == "to" else BRIEFLY
-    counts = compare(Places(zoo[mount], zoo.plain()), role, table, executors=executors)
+    counts = compare(Places(fuse[mount], fuse.plain()), role, table, executors=executors)
     ledger.note(mount, counts, started)
     assert not counts.wrong, counts.lines()
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("mount", [*(name for name in REAL if name != "overlay"), *OURS])
-def test_changed(mount: str, change: str, zoo: Zoo, ledger: Ledger) -> None:
+def test_changed(mount: str, change: str, fuse: FuseMounts, ledger: Ledger) -> None:
     """A dst that is not what the client takes it for is copied over all the same."""
     started = time.monotonic()
     table = [Copy(*sizes, id=f"{sizes[0]} over {sizes[1]}") for sizes in SIZES_CHANGED]
-    before = partial(changed, zoo[mount], CHANGES[change])
-    counts = compare(Places(zoo[mount], zoo.plain()), "to", table, before)
+    before = partial(changed, fuse[mount], CHANGES[change])
+    counts = compare(Places(fuse[mount], fuse.plain()), "to", table, before)
     ledger.note(mount, counts, started)
     assert not counts.wrong, counts.lines()
 
@@ -141,12 +141,12 @@ LARGE = 40 * MIB  # more than the upper layer of an overlay has room for
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
-def test_large_lower(executor: str, zoo: Zoo) -> None:
+def test_large_lower(executor: str, fuse: FuseMounts) -> None:
     """A copy over a file of the lower layer does not copy that up first, there is no room."""
-    mount: Any = zoo["overlay"]
+    mount: Any = fuse["overlay"]
     folder, _ = mount.fresh(f"large {executor}".replace('"', ""))
     (folder / "dst").write_bytes(bytes(LARGE))
-    src = zoo.plain() / "src"
+    src = fuse.plain() / "src"
     src.write_bytes(pattern(MIB))
     with mount.mounted(folder):
         used = mount.used()
@@ -157,9 +157,9 @@ def test_large_lower(executor: str, zoo: Zoo) -> None:
 
 
 @pytest.mark.parametrize("dst", ["src", "link", "symlink"])
-def test_lower_over_itself(dst: str, zoo: Zoo) -> None:
+def test_lower_over_itself(dst: str, fuse: FuseMounts) -> None:
     """A copy of a file of the lower layer over itself is refused, and nothing is copied up."""
-    mount: Any = zoo["overlay"]
+    mount: Any = fuse["overlay"]
     folder, _ = mount.fresh(f"itself by {dst}")
     (folder / "src").write_bytes(bytes(LARGE))
     os.link(folder / "src", folder / "link")

@@ -26,7 +26,7 @@ import speedcopy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.fuse_mounts import Misbehaving, Zoo
+    from support.fuse_mounts import FuseMounts, Misbehaving
 
 #: A copy that Ctrl-C has not ended by then hangs. Seconds, as machines may be slow.
 LONG = 10
@@ -87,9 +87,9 @@ def ctrl_c(mount: Misbehaving) -> Iterator[Pressed]:
 @pytest.mark.parametrize("executor", BRIEFLY)
 @pytest.mark.parametrize("direct_io", [False, True], ids=["cached", "direct"])
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_ctrl_c(request_: str, executor: str, zoo: Zoo, *, direct_io: bool) -> None:
+def test_ctrl_c(request_: str, executor: str, fuse: FuseMounts, *, direct_io: bool) -> None:
     """Ctrl-C ends a copy that waits for a server, and the mount can be used afterwards."""
-    mount: Any = zoo["hostile"]
+    mount: Any = fuse["hostile"]
     operation, skip, on, before = REQUESTS[request_]
     name = f"{request_} {executor} {direct_io}".replace('"', "")
     folder, store = mount.fresh(name)
@@ -124,9 +124,9 @@ def test_ctrl_c(request_: str, executor: str, zoo: Zoo, *, direct_io: bool) -> N
         ("to", "flush", 0),
     ],
 )
-def test_death(zoo: Zoo, role: str, operation: str, skip: int, executor: str) -> None:
+def test_death(fuse: FuseMounts, role: str, operation: str, skip: int, executor: str) -> None:
     """A server that dies fails the copy, and what is left is a part of the truth."""
-    top = zoo.plain() / f"{role} {operation} {skip} {executor}".replace('"', "")
+    top = fuse.plain() / f"{role} {operation} {skip} {executor}".replace('"', "")
     local = top / "local"
     local.mkdir(parents=True)
     try:

@@ -18,7 +18,7 @@ from support.sizes import MIB
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.fuse_mounts import Misbehaving, Zoo
+    from support.fuse_mounts import FuseMounts, Misbehaving
     from support.summaries import Ledger
 
 PLAIN, ATOMIC = "hostile", "hostile, atomic"
@@ -153,14 +153,14 @@ def known_and(mount: Misbehaving, switches: Switches, dst: Path, store: Path) ->
     mount.behave(switches)
 
 
-def run(row: Row, mount: str, role: str, zoo: Zoo, ledger: Ledger) -> None:
+def run(row: Row, mount: str, role: str, fuse: FuseMounts, ledger: Ledger) -> None:
     """Compares on one mount."""
     started = time.monotonic()
-    server: Any = zoo[mount]
+    server: Any = fuse[mount]
     on = {"from": "src", "to": "dst", "within": ""}[role]
     table = copies(role, row.sizes, holes=row.holes())
     before = partial(known_and, server, replace(row.switches, on=on))
-    counts = compare(Places(server, zoo.plain()), role, table, before)
+    counts = compare(Places(server, fuse.plain()), role, table, before)
     server.behave(Switches())
     ledger.note(mount, counts, started)
     assert not counts.wrong, counts.lines()
@@ -178,18 +178,18 @@ def parameters(rows: list[Row], *mounts: str) -> pytest.MarkDecorator:
 
 
 @parameters(TOWARDS_DST, PLAIN, ATOMIC)
-def test_towards_dst(row: Row, mount: str, zoo: Zoo, ledger: Ledger) -> None:
+def test_towards_dst(row: Row, mount: str, fuse: FuseMounts, ledger: Ledger) -> None:
     """What is written to."""
-    run(row, mount, "to", zoo, ledger)
+    run(row, mount, "to", fuse, ledger)
 
 
 @parameters(TOWARDS_SRC, PLAIN)
-def test_towards_src(row: Row, mount: str, zoo: Zoo, ledger: Ledger) -> None:
+def test_towards_src(row: Row, mount: str, fuse: FuseMounts, ledger: Ledger) -> None:
     """What is read from."""
-    run(row, mount, "from", zoo, ledger)
+    run(row, mount, "from", fuse, ledger)
 
 
 @parameters(TOWARDS_BOTH, PLAIN)
-def test_towards_both(row: Row, mount: str, zoo: Zoo, ledger: Ledger) -> None:
+def test_towards_both(row: Row, mount: str, fuse: FuseMounts, ledger: Ledger) -> None:
     """What copies within itself."""
-    run(row, mount, "within", zoo, ledger)
+    run(row, mount, "within", fuse, ledger)

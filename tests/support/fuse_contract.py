@@ -195,11 +195,11 @@ class Places:
 
     def _folders(self, role: str) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
         name = str(next(self._numbers))
-        zoo, plain = self._mount.fresh(name), self._local / name
+        mounted, plain = self._mount.fresh(name), self._local / name
         if role == "within":
-            return zoo, zoo
+            return mounted, mounted
         plain.mkdir()
-        return ((plain, plain), zoo) if role == "to" else (zoo, (plain, plain))
+        return ((plain, plain), mounted) if role == "to" else (mounted, (plain, plain))
 
     def run(
         self,

@@ -262,7 +262,7 @@ OURS: dict[str, Callable[[Path], AbstractContextManager[Mount]]] = {
 }
 
 
-class Zoo(ExitStack):
+class FuseMounts(ExitStack):
     """The mounts of some tests, each made when it is first asked for."""
 
     def __init__(self, top: Path, ledger: Ledger) -> None:
