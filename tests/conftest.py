@@ -1,4 +1,4 @@
-"""Where the suite copies, and what it may count on there."""
+"""The suite's options, the folders it copies in, and checks that run after every test."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets Ctrl-C work, which a shell's background jobs ignore; in the lab, counts by mount."""
+    """Enables Ctrl-C, which background jobs of a shell ignore; in the lab, counts by mount."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     wanted = config.getoption("--mounts")
     if wanted and not MOUNTED:
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """With --mounts, whatever copies in a folder does so once on each."""
+    """With --mounts, every test that uses the fixture ``folder`` runs once on each mount."""
     wanted = metafunc.config.getoption("--mounts")
     if wanted and "base" in metafunc.fixturenames:
         names = chosen(wanted, MOUNTED)
@@ -63,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --mounts, leaves out the tests that are on others, or on none."""
+    """With --mounts, deselects the tests that run on other mounts, or on none."""
     wanted = config.getoption("--mounts")
     if wanted:
         names = chosen(wanted, (*MOUNTED, *SKIPPED))
@@ -73,14 +73,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Names what is tested, and where."""
+    """The version that is tested, and the folder."""
     target = config.getoption("--mounts") or config.getoption("--target") or tempfile.gettempdir()
     return f"speedcopy {speedcopy.__version__}, target {target}"
 
 
 @pytest.fixture(scope="module")
 def base(request: pytest.FixtureRequest) -> Optional[Path]:
-    """Where to copy: a mount of the lab, the folder of --target, or None for where pytest does."""
+    """Where to copy: a mount of the lab, the folder of --target, or None for pytest's own."""
     name = getattr(request, "param", None)
     if name:
         return root(name)
@@ -101,7 +101,7 @@ def folder(base: Optional[Path], tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounts]:
-    """File systems of all kinds, mounted when asked for, unmounted whatever happens."""
+    """File systems of all kinds. Each is mounted when a test first asks for it."""
     made = Mounts(tmp_path_factory.mktemp("mounts"))
     yield made
     made.close()

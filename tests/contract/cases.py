@@ -1,7 +1,7 @@
-"""The contract as a table: what a copy meets.
+"""The contract as a table of cases.
 
-A case without a promise comes to exactly what ``shutil.copyfile`` of the running Python makes
-of it. :mod:`test_contract` runs them all, :mod:`support.layout` has the steps, and
+A case without a promise has exactly the outcome that ``shutil.copyfile`` of the running Python
+has. :mod:`test_contract` runs them all, :mod:`support.layout` has the steps, and
 :mod:`contract.refusals` and :mod:`contract.crossed` have the other cases.
 """
 
@@ -43,7 +43,7 @@ def emptying_stamps() -> bool:
 
 
 def needs_stamps(_: ExitStack) -> None:
-    """Skips where shutil would leave an empty file its time."""
+    """Skips the test where emptying an empty file does not change its time."""
     if not emptying_stamps():
         pytest.skip("shutil does not change the time of a file that was and is empty here")
 
@@ -117,8 +117,7 @@ def others() -> list[Case]:
     ]
 
 
-#: A file and a new name go with everything: these rows and columns of the crossing are enough where
-#: the rest would take long.
+#: The cases in which src or dst is an ordinary one; enough where all of them would take long.
 PLAIN = [
     case
     for case in ERRORS

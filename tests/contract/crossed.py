@@ -1,7 +1,6 @@
 """The crossed part of the contract: each bad src with each bad dst, each spelling of a name.
 
-Which of two errors is told, and how it spells the names, is what programs that catch them
-rely on.
+Programs that catch an error rely on which of two is raised, and on how it spells the names.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ ERRORS = [
 
 @dataclass(frozen=True)
 class Named:
-    """A path of one's own class, with str or with bytes in it."""
+    """A path object that is neither str nor Path."""
 
     name: Any
 
@@ -153,7 +152,7 @@ SPELT: dict[str, tuple[str, tuple[Step, ...]]] = {
 
 
 def not_emptied(entry: str) -> Promise:
-    """A file that is its own source is refused under whatever name."""
+    """A copy of a file to itself is refused, whatever its names are."""
 
     def of(nothing: Outcome) -> Outcome:
         text = f"<DirEntry {entry}> and 'dst' are the same file"
@@ -165,7 +164,7 @@ def not_emptied(entry: str) -> Promise:
 
 
 def promised(src_id: str, layout_id: str) -> Optional[Promise]:
-    """What is promised of a spelling."""
+    """The promise for a spelling, if there is one."""
     if os.name != "nt" or layout_id != "same" or "DirEntry" not in src_id:
         return None
     return not_emptied("b'src'" if "bytes" in src_id else "'src'")

@@ -1,4 +1,4 @@
-"""What a copy comes to: all of it that a caller could notice."""
+"""The outcome of a copy: everything that a caller could notice. Also the cases and promises."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Late:
 
 @dataclass(frozen=True)
 class Entry:
-    """One name in a folder: what a look at it tells."""
+    """One name in a folder, with its attributes and content."""
 
     mode: str
     links: int
@@ -63,7 +63,7 @@ class Entry:
 
 
 def has_changed(path: str, st: os.stat_result) -> bool:
-    """Whether the time of a file is a new one, if need be by what its server says.
+    """Whether a file has a new time; if the client has not, its server is asked.
 
     The CIFS client shows the time that it knew until it has closed the file, a second later.
     """
@@ -75,11 +75,11 @@ def has_changed(path: str, st: os.stat_result) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one copy, the folder after it, and what an audit hook heard of it.
+    """The result of one copy, the folder after it, and the audit events.
 
-    ``returned`` is "dst" for the very object that was given, ``audited`` has an item per
-    ``shutil.copyfile`` event: whether it told the very objects; and of a copy that succeeded one
-    per file that it opened. Before one that fails, ours tells of a file that shutil does not reach.
+    ``returned`` is "dst" for the very object that was given. ``audited`` has an item per
+    ``shutil.copyfile`` event: whether it has the very objects. For a copy that succeeded it also
+    has an item per file that was opened; before a failure, ours may report one file more.
     """
 
     returned: str
@@ -92,8 +92,8 @@ class Outcome:
 class Promise:
     """A difference from :mod:`shutil` that is meant.
 
-    ``of`` makes what ours must come to from what shutil's came to. ``runs_shutil`` is False
-    where that would never end; then ``of`` gets what a copy that does nothing comes to.
+    ``of`` makes the outcome that ours must have from shutil's. ``runs_shutil`` is False where
+    shutil would never end; then ``of`` gets the outcome of a copy that does nothing.
     """
 
     why: str
@@ -118,7 +118,7 @@ _heard: list[tuple[int, tuple[Any, ...]]] = []
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:
-    # a mode of None is os.open's, with which ours makes sure that a file is new
+    # a mode of None is os.open's, which ours calls to create a file
     if event in ("shutil.copyfile", "open") and arguments[1] is not None:
         _heard.append((threading.get_ident(), (event, *arguments)))
 
@@ -152,7 +152,7 @@ def made(value: Any) -> Any:
 
 
 def _audited(src: Any, dst: Any, *, opens: bool) -> tuple[str, ...]:
-    """What this thread's copy has told; what it left to the standard library, that told again."""
+    """The audit events of this thread's copy, without those that the fallback repeats."""
     mine = [told for thread, told in _heard if thread == threading.get_ident()]
     copies = [
         "src, dst" if told[1] is src and told[2] is dst else repr(told)
@@ -161,13 +161,13 @@ def _audited(src: Any, dst: Any, *, opens: bool) -> tuple[str, ...]:
     ]
     names = [os.fspath(path) for path in (src, dst) if opens and not isinstance(path, int)]
     opened = [told for told in mine if told[0] == "open" and told[1] in names]
-    if sys.implementation.name == "pypy":  # whose open() tells other flags than it uses
+    if sys.implementation.name == "pypy":  # whose open() reports other flags than it uses
         opened = [told[:-1] for told in opened]
     return (*copies, *dict.fromkeys(map(repr, opened)))
 
 
 def outcome(copy: Executor, case: Case) -> Outcome:
-    """Lays out the current folder, copies in it and looks at what that came to."""
+    """Makes the files of a case in the current folder, copies, and returns the outcome."""
     with ExitStack() as stack:
         for step in case.layout:
             step(stack)
@@ -187,7 +187,7 @@ def outcome(copy: Executor, case: Case) -> Outcome:
 
 
 def outcome_in(folder: Path, copy: Executor, case: Case) -> Outcome:
-    """Runs a case in a new folder in ``folder``; every name is the same as in all others."""
+    """Runs a case in a new folder in ``folder``, which always has the same name."""
     fresh, before = folder / "fresh", os.getcwd()
     fresh.mkdir()
     os.chdir(fresh)

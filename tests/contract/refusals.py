@@ -1,6 +1,6 @@
-"""The part of the contract about what the system refuses, what runs out, and system files.
+"""The part of the contract about permissions, limits, full disks and system files.
 
-Here are the places where ours is meant to differ from shutil, each with its reason.
+Here ours is meant to differ from shutil in some cases. Each has a promise with the reason.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def failing_midway(src: str = "src", dst: str = "dst", *, gone: str = "") -> Promise:
-    """Both names, whatever this Python's shutil tells, and no half of a new dst (``gone``)."""
+    """The error has both names, and a new dst (``gone``) is removed."""
 
     def of(theirs: Outcome) -> Outcome:
         assert theirs.failure
@@ -58,7 +58,7 @@ def failing_midway(src: str = "src", dst: str = "dst", *, gone: str = "") -> Pro
 
 
 def copied() -> Promise:
-    """A copy that fits is made."""
+    """The copy succeeds, as src is within the limit."""
 
     def of(theirs: Outcome) -> Outcome:
         assert theirs.failure
@@ -114,7 +114,7 @@ def rights() -> list[Case]:
 
 
 def written_here(_: ExitStack) -> None:
-    """Skips where the file server writes: it knows nothing of this process's limits."""
+    """Skips the test where the file server writes: limits of this process do not bind it."""
     with open("probe", "wb") as new:
         new.write(b"probe")
     with limit("RLIMIT_FSIZE", 1), suppress(OSError):

@@ -21,14 +21,14 @@ EVERY = [*CASES, *CROSSED]
 
 
 def by_transfer(src: Any, dst: Any, **options: Any) -> Any:
-    """Copies and looks at what transfer says of it."""
+    """Copies by transfer()."""
     result = speedcopy.transfer(src, dst, **options)
     assert isinstance(result, speedcopy.Transfer)
     return dst
 
 
 def with_progress(src: Any, dst: Any, **options: Any) -> Any:
-    """Copies with a callback, and expects one call that says all is done."""
+    """Copies with a callback, whose last call has the whole size."""
     calls: list[tuple[int, int]] = []
     returned = speedcopy.copyfile(src, dst, progress=lambda *told: calls.append(told), **options)
     assert calls
@@ -64,7 +64,7 @@ EXECUTORS: dict[str, Executor] = {
 
 
 if MOUNTED:
-    # The processor is emulated; and how a copy is asked for does not matter to a share.
+    # The processor is emulated, and all of them make the same requests to a server.
     EXECUTORS = {"copyfile": speedcopy.copyfile}
 
 
@@ -89,7 +89,7 @@ def test_case(case: Case, folder: Path) -> None:
 
 @pytest.mark.parametrize("why", sorted({case.promise.why for case in EVERY if case.promise}))
 def test_promise(why: str, folder: Path) -> None:
-    """No promise outlives its reason: it is not what shutil comes to anyway."""
+    """Each promise is still needed: shutil has another outcome."""
     promises = [(case, case.promise) for case in EVERY if case.promise and case.promise.why == why]
     if not promises[0][1].runs_shutil:
         pytest.skip("a shutil that stops reading these would fail test_case")
@@ -108,7 +108,7 @@ def test_ids() -> None:
 
 @pytest.mark.parametrize("seen", ["content", "mode", "touched"])
 def test_outcome_sees(seen: str, folder: Path) -> None:
-    """The comparison is not blind: a copy that does one thing more is another outcome."""
+    """A copy that does one thing more has another outcome: the comparison sees it."""
 
     def one_thing_more(_src: Any, dst: Any, **_: Any) -> Any:
         STDLIB("src", "dst")

@@ -1,4 +1,4 @@
-"""From one file system to another, and to and from what is not a file system's file."""
+"""Copies from one file system to another, from a read-only one, and of block devices."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_holes(places: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("places", [("host", "tmpfs"), ("tmpfs", "host")], indirect=True)
 def test_move(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A patched shutil.move to another file system copies by ours, and src is gone."""
+    """A patched shutil.move to another file system copies by ours, and removes src."""
     logged: list[Any] = []
     monkeypatch.setattr(speedcopy, "SPEEDCOPY_DEBUG", True)
     monkeypatch.setattr("speedcopy._report.log", lambda *told: logged.append(told))
@@ -92,7 +92,7 @@ def test_move(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_read_only(mounts: Mounts) -> None:
-    """A read-only file system is read from, and refuses to be written to as shutil tells it."""
+    """A read-only file system is read from, and writing raises what shutil raises."""
     place = mounts["xfs without reflink"]
     (place / "src").write_bytes(pattern(9))
     (place / "old").write_bytes(pattern(5, "old"))

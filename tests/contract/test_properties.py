@@ -1,4 +1,4 @@
-"""Files, links and calls as hypothesis thinks of them: ours comes to what shutil comes to."""
+"""Random files, links and calls, made by hypothesis: ours has the outcome of shutil."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def destinations(draw: st.DrawFn) -> tuple[Step, ...]:
 
 
 def progress(copied: int, total: int) -> None:
-    """Only believes that no more is copied than there is."""
+    """Checks that no more is copied than there is."""
     assert copied <= total
 
 
@@ -120,7 +120,7 @@ def test_as_shutil(
     data: st.DataObject,
     folder: Path,
 ) -> None:
-    """Any src over any dst by any call, in twin folders, comes to the same."""
+    """Any src over any dst by any call, in twin folders, has the same outcome."""
     around = partial(umask, data.draw(st.sampled_from([0, 0o22, 0o77])))
     steps = (*src, *dst, empty_files_are_stamped)
     case = Case("drawn", steps, follow_symlinks=follow, around=around)
@@ -130,7 +130,7 @@ def test_as_shutil(
 @settings(quickly, max_examples=75)
 @given(src=NAMES, dst=NAMES)
 def test_names(src: str, dst: str, folder: Path) -> None:
-    """Any name that the file system takes, and any that it does not."""
+    """Names that the file system takes, and names that it does not take."""
     case = Case("drawn", (), src, dst)
     assert outcome_in(folder, speedcopy.copyfile, case) == outcome_in(folder, STDLIB, case)
 
@@ -152,7 +152,7 @@ def test_names(src: str, dst: str, folder: Path) -> None:
 @given(src=st.binary(max_size=30), dst=st.binary(max_size=30))
 @pytest.mark.skipif(sys.getfilesystemencodeerrors() != "surrogateescape", reason="names are text")
 def test_byte_names(src: bytes, dst: bytes, folder: Path) -> None:
-    """Any bytes for names, whether they are any or not; also NUL, slashes and nothing."""
+    """Any bytes as names, also NUL, slashes and no bytes."""
     case = Case("drawn", (), src, dst)
     assert outcome_in(folder, speedcopy.copyfile, case) == outcome_in(folder, STDLIB, case)
 
@@ -160,7 +160,7 @@ def test_byte_names(src: bytes, dst: bytes, folder: Path) -> None:
 @settings(quickly, max_examples=50)
 @given(sizes=st.lists(SIZES, min_size=2, max_size=5))
 def test_over_and_over(sizes: list[int], folder: Path) -> None:
-    """One dst overwritten with this, then that, always holds the last."""
+    """A dst that is overwritten several times has the last content."""
     for turn, size in enumerate(sizes):
         (folder / "src").write_bytes(pattern(size, f"turn {turn}"))
         speedcopy.copyfile(folder / "src", folder / "dst")

@@ -60,7 +60,7 @@ TABLE = [
 
 @on(*(name for name in KINDS if name != "host"))
 def test_contract(place: Path) -> None:
-    """Every size over every dst, with holes and without, comes to what shutil comes to."""
+    """Every size over every dst, with holes and without, has the outcome of shutil."""
     for case in TABLE:
         theirs = outcome_in(place, shutil.copyfile, case)
         assert (case.id, outcome_in(place, speedcopy.copyfile, case)) == (case.id, theirs)
@@ -84,7 +84,7 @@ def test_shorter(place: Path) -> None:
     [(BIG, None), (BIG + 1, None), (BIG + 1, 0), (BIG + 1, 5 * KIB), (BIG + 1, BIG + 9 * KIB)],
 )
 def test_clones(place: Path, reflink: Any, size: int, before: int | None) -> None:
-    """Where clones are possible they are made, whatever dst was: both lie in the same place."""
+    """Where clones are possible they are made, whatever dst was: both share all extents."""
     (place / "src").write_bytes(pattern(size))
     if before is not None:
         (place / "dst").write_bytes(pattern(before, "dst"))
@@ -129,7 +129,7 @@ def test_clone_of_nothing(place: Path, before: int | None) -> None:
 
 
 def refuse_clone(src: Path, dst: Path) -> None:
-    """Asks for a clone that is not possible: both names, and nothing happened to dst."""
+    """Asks for an impossible clone: the error has both names, and dst is untouched."""
     if dst.exists():
         os.utime(dst, (BEFORE, BEFORE))
     before = Entry.of(os.fspath(dst)) if dst.exists() else None
@@ -178,7 +178,7 @@ def test_nodatacow(place: Path, special: str, before: int) -> None:
 @on(*(name for name, kind in KINDS.items() if kind.holes))
 @pytest.mark.parametrize("before", [None, 9 * MIB])
 def test_holes(place: Path, before: int | None) -> None:
-    """Holes stay holes, over old data too, unless nobody is to look for them."""
+    """Holes stay holes, over old data too; with ``sparse=False`` they are written."""
     size = 8 * MIB
     with (place / "src").open("wb") as new:
         new.truncate(size)
@@ -197,7 +197,7 @@ def test_holes(place: Path, before: int | None) -> None:
 
 @on("overlay")
 def test_no_holes_through_an_overlay(place: Path) -> None:
-    """Nobody knows what lies under an overlay and whether its holes are true: all is read."""
+    """On an overlay holes cannot be trusted, so all of src is read and written."""
     with (place / "src").open("wb") as new:
         new.truncate(MIB)
     speedcopy.transfer(place / "src", place / "dst", reflink="never")
@@ -208,7 +208,7 @@ def test_no_holes_through_an_overlay(place: Path) -> None:
 @on("ext4 of 1 KiB blocks", "tmpfs", "xfs")
 @pytest.mark.parametrize("before", [None, 4 * MIB])
 def test_full(place: Path, before: int | None) -> None:
-    """A full disk is told with both names; no new file is left, an old one begins like src."""
+    """The error of a full disk has both names. A new dst is removed; an old one begins like src."""
     free = shutil.disk_usage(place).free
     (place / "src").write_bytes(pattern(BIG))
     if before:

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 SIZES = (0, 1, 4096, 4097, MIB + 1, 3 * MIB + 5)
 
 
-#: What another client does to a dst whose size this client knows, and how many bytes src and dst
-#: have: as many as dst had, more, fewer.
+#: The sizes of src and of a dst that another client changes: equal, larger, smaller.
 SIZES_CHANGED = ((11, 11), (5000, 3000), (MIB + 1, MIB + 1), (3000, 9000))
 
 
@@ -71,7 +70,7 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 
 
 def changed(mount: Mount, change: Callable[[Any], object], dst: Path, store: Path) -> None:
-    """Has the client know dst, and then has it changed behind the client's back."""
+    """Has the client cache dst's attributes, and then changes dst in the store."""
     if isinstance(mount, Misbehaving):
         mount.behave(Switches(stale=True, believed=3600))
     learn(dst, store)
@@ -93,7 +92,7 @@ def test_contract(mount: str, role: str, fuse: FuseMounts, ledger: Ledger) -> No
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("mount", [*(name for name in REAL if name != "overlay"), *OURS])
 def test_changed(mount: str, change: str, fuse: FuseMounts, ledger: Ledger) -> None:
-    """A dst that is not what the client takes it for is copied over all the same."""
+    """A dst that another client has changed is overwritten correctly."""
     started = time.monotonic()
     table = [Copy(*sizes, id=f"{sizes[0]} over {sizes[1]}") for sizes in SIZES_CHANGED]
     before = partial(changed, fuse[mount], CHANGES[change])
@@ -131,7 +130,7 @@ FULL = Failure.of(OSError(errno.ENOSPC, "full", "src", None, "dst"))
     ],
 )
 def test_comparison_sees(copy: Copy, theirs: Result, ours: Result, what: str) -> None:
-    """The comparison is not blind."""
+    """The comparison reports each kind of difference."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speedcopy, "SPEEDCOPY_DISABLE", False)
         assert what in next(faults(copy, theirs, ours))
@@ -142,7 +141,7 @@ LARGE = 40 * MIB  # more than the upper layer of an overlay has room for
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_large_lower(executor: str, fuse: FuseMounts) -> None:
-    """A copy over a file of the lower layer does not copy that up first, there is no room."""
+    """A copy over a file of the lower layer does not copy up the old content."""
     mount: Any = fuse["overlay"]
     folder, _ = mount.fresh(f"large {executor}".replace('"', ""))
     (folder / "dst").write_bytes(bytes(LARGE))

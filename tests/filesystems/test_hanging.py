@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from support.fuse_mounts import FuseMounts, Misbehaving
 
-#: A copy that Ctrl-C has not ended by then hangs. Seconds, as machines may be slow.
+#: How long a copy may take to end after Ctrl-C, on a slow machine. Seconds.
 LONG = 10
 
 SIZE = 3 * MIB + 5
@@ -51,7 +51,7 @@ REQUESTS: dict[str, tuple[str, int, str, Optional[int]]] = {
 
 @dataclass
 class Pressed:
-    """What came of Ctrl-C: whether there was a wait to press it in, and whether that went on."""
+    """The effect of Ctrl-C: whether the copy was waiting, and whether it went on waiting."""
 
     asked: bool = False
     hung: bool = False
@@ -59,7 +59,7 @@ class Pressed:
 
 @contextmanager
 def ctrl_c(mount: Misbehaving) -> Iterator[Pressed]:
-    """Presses Ctrl-C once the server has what it will not answer.
+    """Presses Ctrl-C once the server has the request that it does not answer.
 
     If the block waits all the same, the server answers after all.
     """
@@ -125,7 +125,7 @@ def test_ctrl_c(request_: str, executor: str, fuse: FuseMounts, *, direct_io: bo
     ],
 )
 def test_death(fuse: FuseMounts, role: str, operation: str, skip: int, executor: str) -> None:
-    """A server that dies fails the copy, and what is left is a part of the truth."""
+    """If the server dies the copy fails, and dst is a prefix of src."""
     top = fuse.plain() / f"{role} {operation} {skip} {executor}".replace('"', "")
     local = top / "local"
     local.mkdir(parents=True)

@@ -34,7 +34,7 @@ class Row(NamedTuple):
     sizes: tuple[int, ...] = (0, 4097, MIB + 1)
 
     def holes(self) -> int:
-        """The size of a sparse src, 0 for none: to leave a hole out is to write out of order."""
+        """The size of a sparse src, 0 for none: skipping a hole means writing out of order."""
         return MIB if self.switches.out_of_order else 0
 
 
@@ -52,13 +52,13 @@ def directly(rows: list[Row]) -> list[Row]:
 
 
 def straight(switches: Switches) -> Switches:
-    """The same past the page cache."""
+    """The same without the page cache."""
     return replace(switches, direct_io=True)
 
 
 SMALL = (0, 1, 4097, MIB + 1)
 
-#: The size that is told, by what stands for it.
+#: The sizes that stat returns, as a factor and a number to add.
 LIES = {"none": (0, 0), "half": (0.5, 0), "thrice": (3, 7)}
 
 TOWARDS_DST = [
@@ -147,7 +147,7 @@ TOWARDS_BOTH = [
 
 
 def known_and(mount: Misbehaving, switches: Switches, dst: Path, store: Path) -> None:
-    """Has the client know dst, and only then has the server misbehave."""
+    """Has the client cache dst's attributes before the server misbehaves."""
     mount.behave(Switches())
     learn(dst, store)
     mount.behave(switches)
@@ -179,17 +179,17 @@ def parameters(rows: list[Row], *mounts: str) -> pytest.MarkDecorator:
 
 @parameters(TOWARDS_DST, PLAIN, ATOMIC)
 def test_towards_dst(row: Row, mount: str, fuse: FuseMounts, ledger: Ledger) -> None:
-    """What is written to."""
+    """The mount has dst."""
     run(row, mount, "to", fuse, ledger)
 
 
 @parameters(TOWARDS_SRC, PLAIN)
 def test_towards_src(row: Row, mount: str, fuse: FuseMounts, ledger: Ledger) -> None:
-    """What is read from."""
+    """The mount has src."""
     run(row, mount, "from", fuse, ledger)
 
 
 @parameters(TOWARDS_BOTH, PLAIN)
 def test_towards_both(row: Row, mount: str, fuse: FuseMounts, ledger: Ledger) -> None:
-    """What copies within itself."""
+    """The mount has both."""
     run(row, mount, "within", fuse, ledger)

@@ -1,4 +1,4 @@
-"""The surface: what callers of shutil and of speedcopy 2 rely on, and what tools read."""
+"""The public names: what callers of shutil and of speedcopy 2 rely on, and what tools read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLABLES = [
 
 
 def test_all() -> None:
-    """``__all__`` is what there is, sorted, and nothing beyond it is public but modules."""
+    """``__all__`` is sorted and has every public name that is not a module."""
     assert list(speedcopy.__all__) == sorted(speedcopy.__all__)
     public = {
         name
@@ -65,7 +65,7 @@ def test_signature(ours: Callable[..., object]) -> None:
     ids=["nothing", "one name", "three in a row", "unknown option"],
 )
 def test_wrong_calls(arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-    """What shutil's signature refuses, ours refuses."""
+    """Calls that shutil's signature refuses raise a TypeError here as well."""
     copies: list[Any] = [shutil.copyfile, speedcopy.copyfile, speedcopy.transfer]
     for copy in copies:
         with pytest.raises(TypeError):
@@ -80,7 +80,7 @@ def test_documented(public: Callable[..., object]) -> None:
 
 
 def test_switches_documented() -> None:
-    """The two switches say what they do where they are."""
+    """The two switches have a comment that says what they do."""
     source = inspect.getsource(speedcopy)
     for name in ("SPEEDCOPY_DEBUG", "SPEEDCOPY_DISABLE"):
         assert re.search(rf"^#: .+\n{name} = ", source, re.MULTILINE)
@@ -118,7 +118,7 @@ def test_typed() -> None:
 
 
 def test_transfer_record() -> None:
-    """A Transfer is a value: compared by its fields, and nobody changes it."""
+    """A Transfer is a value: compared by its fields, and immutable."""
     one = speedcopy.Transfer("sendfile", 5, 0.5, {"FICLONE": "EXDEV"})
     assert one == speedcopy.Transfer("sendfile", 5, 0.5, {"FICLONE": "EXDEV"})
     names = ["mechanism", "copied", "seconds", "declined", "offloaded"]

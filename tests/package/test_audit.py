@@ -1,4 +1,4 @@
-"""Audit hooks: what they hear of a copy, and that what they refuse is not done."""
+"""Audit hooks: the events of a copy; and a copy that a hook refuses is not made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Refused(Exception):  # noqa: N818
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    # os.open() tells of no mode: it may be what open() does its work with
+    # the event of os.open() has no mode; open() may call it
     if listening and event in ("shutil.copyfile", "open") and arguments[1] is not None:
         heard.append((event, *arguments[:2]))
         if heard[-1] in listening:
@@ -38,21 +38,21 @@ sys.addaudithook(_hook)  # nobody can take it away again
 
 @pytest.fixture(autouse=True)
 def silent() -> Iterator[None]:
-    """The hook listens when a test says so."""
+    """Collects events for a ``with`` block."""
     yield
     listening.clear()
     heard.clear()
 
 
 def disabled(src: Any, dst: Any) -> None:
-    """Left to the standard library."""
+    """A copy by the fallback."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speedcopy, "SPEEDCOPY_DISABLE", True)
         speedcopy.copyfile(src, dst)
 
 
 def plainly(src: Any, dst: Any) -> None:
-    """Read and written in Python."""
+    """A copy that Python reads and writes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speedcopy, "SPEEDCOPY_DISABLE", True)
         speedcopy.transfer(src, dst, reflink="never")
@@ -67,7 +67,7 @@ EVERY = [STDLIB, speedcopy.copyfile, speedcopy.transfer, disabled, plainly]
 def test_refused(
     copy: Callable[[Any, Any], object], refused: int, old: Optional[bytes], folder: Path
 ) -> None:
-    """Events come in the order of the standard library, and the one that is refused is the last."""
+    """Events have the order of the standard library; after a refused one there are no more."""
     src, dst = folder / "src", os.fsencode(folder / "dst")
     src.write_bytes(b"data")
     if old:
@@ -88,7 +88,7 @@ def test_refused(
 
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_no_src(name: str, folder: Path) -> None:
-    """Of a dst that shutil does not come to, ours tells too; the error is the same."""
+    """Ours also has an event for a dst that shutil does not reach; the error is the same."""
     listening.append(None)
     for copy in (STDLIB, speedcopy.copyfile):
         heard.clear()

@@ -1,4 +1,4 @@
-"""What callers hand in: objects that name files and do something of their own, odd callbacks."""
+"""Arguments with code of their own: path objects that change or raise, odd callbacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Name:
-    """Names a file, or raises, and another time another; the last of ``answers`` stays."""
+    """A path object with another answer each time, or an exception; the last one is repeated."""
 
     def __init__(self, *answers: Any) -> None:
         """Keeps the answers."""
@@ -25,11 +25,11 @@ class Name:
         self.asked = 0
 
     def __repr__(self) -> str:
-        """Is the same for all, as messages have it."""
+        """The same for all, as it is part of messages."""
         return "Name()"
 
     def __fspath__(self) -> Any:
-        """Is what os.fspath calls."""
+        """Called by os.fspath."""
         self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, BaseException):
@@ -44,7 +44,7 @@ def result(copy: Callable[..., object], src: Any, dst: Any) -> tuple[Optional[st
         copy(src, dst)
     except BaseException as error:  # noqa: BLE001
         code = getattr(error, "errno", None)
-        # the words of an errno are Windows' own where it says more than the C library
+        # on Windows the text of an errno may be the system's or the C library's
         raised = f"{type(error).__name__} {errno.errorcode[code]}" if code else repr(error)
     names = sorted(os.listdir())
     for name in set(names) - {"src"}:

@@ -1,4 +1,4 @@
-"""A program that PyInstaller has made of one that copies."""
+"""A program that PyInstaller has packed."""
 
 from __future__ import annotations
 

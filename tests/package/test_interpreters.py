@@ -1,4 +1,4 @@
-"""Subinterpreters, in which C cannot call back: the standard library copies, and it is said."""
+"""Subinterpreters, where C cannot call Python: the fallback copies, and reports the reason."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ assert not failed
 @pytest.mark.parametrize("before", ["", "import speedcopy"], ids=["only there", "here first"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_falls_back(kind: str, before: str, tmp_path: Path) -> None:
-    """The copy is made, progress is called, the report has the reason, nothing is printed."""
+    """The copy is made, progress is called, Transfer has the reason, nothing is printed."""
     if sys.implementation.name != "cpython":
         pytest.skip("this Python has no subinterpreters")
     (tmp_path / "src").write_bytes(b"data")
     path = [os.path.abspath(folder or ".") for folder in sys.path]
     code = COPY.format(path=path)
     start = f"import sys, os; sys.path[:] = {path!r}; code = {code!r}\n{before}"
-    end = "sys.stdout.flush(); os._exit(0)"  # an interpreter that nobody has ended
+    end = "sys.stdout.flush(); os._exit(0)"  # the other interpreter has not ended
     done = subprocess.run(
         [sys.executable, "-c", f"{start}\n{KINDS[kind]}\n{end}"],
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""Patching shutil and taking it back, with others who patch it too."""
+"""Patching and unpatching shutil, also where other code patches it too."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def installed() -> Any:
 
 
 def install(function: Any) -> None:
-    """Patches as anybody would."""
+    """Patches shutil as another program would."""
     setattr(shutil, "copyfile", function)  # noqa: B010
 
 
@@ -54,7 +54,7 @@ def somebodys(under: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Whatever a test has done to shutil is undone, ours by its own means."""
+    """Undoes what a test has done to shutil."""
     yield
     for _ in range(5):
         unpatch_copyfile()
@@ -62,7 +62,7 @@ def restored() -> Iterator[None]:
 
 
 def test_patch() -> None:
-    """Ours is installed, the original is at hand, and comes back."""
+    """Ours is installed, the original can be called, and is put back."""
     patch_copyfile()
     assert installed() is ours
     assert original() is STDLIB
@@ -93,7 +93,7 @@ def test_unpatch_unpatched() -> None:
 
 
 def test_over_theirs() -> None:
-    """What we patch over is kept and comes back; the original is the standard library's."""
+    """Another patch below ours is put back; the original is the standard library's."""
     theirs = somebodys(STDLIB)
     install(theirs)
     patch_copyfile()
@@ -106,7 +106,7 @@ def test_over_theirs() -> None:
 
 
 def test_under_theirs() -> None:
-    """Somebody's patch over ours stays when we unpatch; once it is gone, so can ours be."""
+    """Another patch over ours stays when we unpatch; ours is removed once that is gone."""
     patch_copyfile()
     theirs = somebodys(ours)
     install(theirs)
@@ -118,7 +118,7 @@ def test_under_theirs() -> None:
 
 
 def test_between_ours() -> None:
-    """Ours, theirs, ours again: each layer comes off in turn."""
+    """Ours, theirs, ours again: the layers are removed one by one."""
     patch_copyfile()
     theirs = somebodys(ours)
     install(theirs)
@@ -132,8 +132,8 @@ def test_between_ours() -> None:
     assert installed() is STDLIB
 
 
-#: What happens after patch_copyfile(), a letter each: somebody puts a mock in or takes it away, we
-#: patch or unpatch; and what is there in the end.
+#: The steps after patch_copyfile(), a letter each: a mock is installed or removed, we patch or
+#: unpatch; and what shutil has in the end.
 STORIES = {
     "mock": ("m M", "ours"),
     "mock, unpatched within": ("m u M u", "stdlib"),
@@ -153,7 +153,7 @@ STORIES = {
 
 @pytest.mark.parametrize("story", STORIES)
 def test_no_dead_function_comes_back(story: str, folder: Path) -> None:
-    """A mock that has gone is nowhere, one that has not is not lost; all that is left copies."""
+    """A removed mock is not called, one that is left is; every function that is left copies."""
     steps, expected = STORIES[story]
     (folder / "src").write_bytes(b"data")
     mocks: list[Any] = []
@@ -182,7 +182,7 @@ def test_no_dead_function_comes_back(story: str, folder: Path) -> None:
 
 
 def test_imported_within_a_mock(tmp_path: Path) -> None:
-    """What copies when the native layer cannot is the standard library's, whenever we came."""
+    """The fallback is the standard library's function, whenever speedcopy was imported."""
     code = (
         "import shutil, sys; sys.path[:] = %r\nfrom unittest import mock\n"
         "real = shutil.copyfile\n"
@@ -207,7 +207,7 @@ def test_imported_within_a_mock(tmp_path: Path) -> None:
 
 
 def test_torn_out() -> None:
-    """Somebody who puts the standard library back over ours has unpatched us."""
+    """Putting the standard library's function back by hand unpatches as well."""
     patch_copyfile()
     install(STDLIB)
     unpatch_copyfile()
@@ -235,7 +235,7 @@ def test_no_recursion(folder: Path) -> None:
 
 
 def test_context() -> None:
-    """Patched inside, not outside; an exception passes through."""
+    """Patched inside the block, not outside; an exception is raised unchanged."""
     with patched_copyfile():
         assert installed() is ours
         assert original() is STDLIB
@@ -246,7 +246,7 @@ def test_context() -> None:
 
 
 def test_context_keeps_patch() -> None:
-    """A block inside a patch that was there before leaves it there."""
+    """A block inside an older patch of ours leaves that in place."""
     patch_copyfile()
     with patched_copyfile():
         assert installed() is ours
@@ -255,7 +255,7 @@ def test_context_keeps_patch() -> None:
 
 @pytest.mark.parametrize("order", ["nested", "overlapping"])
 def test_contexts(order: str) -> None:
-    """The last block to end takes the patch back, whichever it is."""
+    """The last block to end unpatches, whichever it is."""
     one, other = patched_copyfile(), patched_copyfile()
     one.__enter__()
     other.__enter__()
@@ -267,7 +267,7 @@ def test_contexts(order: str) -> None:
 
 
 def test_context_over_theirs() -> None:
-    """A block over somebody's patch gives it back."""
+    """A block over another patch puts that back."""
     theirs = somebodys(STDLIB)
     install(theirs)
     with patched_copyfile():
@@ -276,7 +276,7 @@ def test_context_over_theirs() -> None:
 
 
 def test_context_under_theirs() -> None:
-    """A patch that somebody puts on inside a block is there after it."""
+    """Another patch that was made inside a block is still there after it."""
     with patched_copyfile():
         theirs = somebodys(installed())
         install(theirs)

@@ -1,4 +1,4 @@
-"""Under the patch, all of shutil that copies files by copyfile does it by ours."""
+"""Under the patch, every function of shutil that calls copyfile calls ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COPY2_IS_WINDOWS = hasattr(getattr(shutil, "_winapi", None), "CopyFile2")
 
 
 def by_copy2(*names: Any) -> list[Any]:
-    """What of copy2's copies is ours."""
+    """How many of copy2's copies are ours."""
     return [] if COPY2_IS_WINDOWS else [*names]
 
 

@@ -1,4 +1,4 @@
-"""Reading and writing by Python: what it creates, what it removes, and that it is as shutil."""
+"""Reading and writing by Python: what it creates and removes, and that it equals shutil."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILE_SHARE_DELETE = 4
 
 
 class Stop(Exception):  # noqa: N818
-    """What a progress raises."""
+    """The exception that a progress callback raises."""
 
 
 #: Called with each "open" event: the name, the mode and the flags.
@@ -57,7 +57,7 @@ def listening(listener: Callable[[Any, Any, int], object]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def before_opening(path: Path, act: Callable[[], object]) -> Iterator[None]:
-    """Acts once, after ``path`` has been looked at and before it is opened."""
+    """Acts once, between the look-up of ``path`` and its opening."""
     done: list[object] = []
 
     def listener(name: Any, _mode: Any, _flags: int) -> None:
@@ -85,7 +85,7 @@ def dst(folder: Path) -> Path:
 
 
 def stopped(src: Path, dst: Path, act: Callable[[], object] = bool) -> None:
-    """A copy that is stopped when all is copied, after ``act``."""
+    """A copy that is cancelled when all is copied, after ``act``."""
 
     def progress(*_: int) -> None:
         act()
@@ -96,7 +96,7 @@ def stopped(src: Path, dst: Path, act: Callable[[], object] = bool) -> None:
 
 
 class TestUndo:
-    """What goes when a copy is stopped or fails."""
+    """What is removed when a copy is cancelled or fails."""
 
     def test_created(self, src: Path, dst: Path) -> None:
         """A file that this copy has created."""
@@ -152,7 +152,7 @@ class TestUndo:
 
     @pytest.mark.parametrize("old", [None, THEIRS], ids=["new", "existing"])
     def test_read_fails(self, old: Any, dst: Path) -> None:
-        """A file of ours goes, another one is empty as with shutil."""
+        """A file that we have created is removed, another one is empty as with shutil."""
         unreadable = "/proc/self/mem"
         if not os.path.exists(unreadable):
             pytest.skip("no file here that can be opened and not read")
@@ -164,7 +164,7 @@ class TestUndo:
 
 
 def occupy(stack: ExitStack, path: Path) -> None:
-    """Makes something that can be deleted, but not opened: a file so shared, or a socket."""
+    """Makes something that can be deleted but not opened: a file in use, or a socket."""
     if os.name == "nt":
         from windows.system import opened
 
@@ -235,7 +235,7 @@ def test_errors(src_name: str, dst_name: str, src: Path) -> None:
 
 
 def test_missing_directory(src: Path) -> None:
-    """A folder that is missing is never called one, as in newer Pythons."""
+    """The error for a missing folder does not call it a directory, as in newer Pythons."""
     name = os.path.join(src.parent, "no", "")
     with pytest.raises(OSError) as opened:  # noqa: PT011
         open(name, "wb").close()

@@ -1,4 +1,4 @@
-"""Saying what happened: Transfer, SPEEDCOPY_DEBUG and SPEEDCOPY_DISABLE."""
+"""Reports of a copy: Transfer and SPEEDCOPY_DEBUG; and the switch SPEEDCOPY_DISABLE."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What logger speedcopy has been told."""
+    """The records of the logger speedcopy."""
     return [told.getMessage() for told in caplog.records if told.name == "speedcopy"]
 
 
@@ -50,7 +50,7 @@ def src(folder: Path) -> Path:
 
 
 def test_transfer(src: Path) -> None:
-    """A Transfer tells the mechanism, the bytes, the time, and who declined before."""
+    """A Transfer has the mechanism, the bytes, the time, and which mechanisms declined."""
     told = speedcopy.transfer(src, src.with_name("dst"))
     assert told.copied == 5000
     assert 0 < told.seconds < 30
@@ -60,7 +60,7 @@ def test_transfer(src: Path) -> None:
 
 
 def test_declined_in_order(src: Path) -> None:
-    """Who declined is told in the order tried, the one that copied comes after all of them."""
+    """Mechanisms that declined are in the order tried; the one that copied was tried last."""
     boundary = pytest.importorskip("speedcopy._boundary")
     told = speedcopy.transfer(src, src.with_name("dst"))
     tried = [*told.declined, told.mechanism]
@@ -68,7 +68,7 @@ def test_declined_in_order(src: Path) -> None:
 
 
 def test_link_not_followed(src: Path) -> None:
-    """A link that is made anew is the standard library's, and no bytes."""
+    """The fallback copies a link as a link, which is 0 bytes."""
     link = src.with_name("link")
     try:
         link.symlink_to("src")
@@ -96,7 +96,7 @@ def test_contradiction(src: Path) -> None:
 
 
 def test_default_gives_way(src: Path) -> None:
-    """SPEEDCOPY_SPARSE=0 is no contradiction to a clone: it is cloned or refused as ever."""
+    """SPEEDCOPY_SPARSE=0 does not change ``reflink="always"``: a clone is made or refused."""
     code = (
         "import speedcopy\n"
         "try:\n    print(speedcopy.transfer('src', 'dst', reflink='always').mechanism)\n"
@@ -111,7 +111,7 @@ def test_default_gives_way(src: Path) -> None:
 def test_disabled_and_nothing_shared(
     variables: Any, src: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the native layer, too, no file system is asked that may clone or leave holes."""
+    """Without the native layer, too, no call is made that may clone or leave holes."""
     monkeypatch.setattr(speedcopy, "SPEEDCOPY_DISABLE", True)
     monkeypatch.setattr("speedcopy._fallback.stdlib_copyfile", None)
     told = speedcopy.transfer(src, src.with_name("dst"), **variables)
@@ -154,7 +154,7 @@ def test_debug(
 def test_debug_failure(
     call: str, src: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A copy that fails is one line as well, and the error comes out."""
+    """A copy that fails is one line as well, and the error is raised."""
     monkeypatch.setattr(speedcopy, "SPEEDCOPY_DEBUG", True)
     with pytest.raises(FileNotFoundError):
         getattr(speedcopy, call)("missing", src.with_name("dst"))
@@ -167,7 +167,7 @@ def test_debug_failure(
 def test_debug_level(
     level: int, src: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who asks for the lines gets them, whatever the level of the logger; they are DEBUG."""
+    """The lines are logged at level DEBUG, whatever the level of the logger."""
     monkeypatch.setattr(speedcopy, "SPEEDCOPY_DEBUG", True)
     logger = logging.getLogger("speedcopy")
     before = logger.level
@@ -199,7 +199,7 @@ def test_debug_logging(src: Path) -> None:
 
 @pytest.mark.parametrize("value", ["", "0", "no", "off", "False", " 0 "])
 def test_debug_off(value: str, src: Path) -> None:
-    """An environment variable that says no is not yes."""
+    """An environment variable with a value for no is off."""
     code = "import speedcopy; print(speedcopy.SPEEDCOPY_DEBUG, speedcopy.SPEEDCOPY_DISABLE)"
     told = run(f"{COPY}; {code}", src.parent, SPEEDCOPY_DEBUG=value, SPEEDCOPY_DISABLE=value)
     assert (told.stdout.strip(), told.stderr) == ("False False", "")

@@ -1,4 +1,4 @@
-"""What a test puts under shutil.copyfile is used: the copy is left to the standard library."""
+"""Mocks of functions that shutil.copyfile calls are used: the fallback copies then."""
 
 from __future__ import annotations
 

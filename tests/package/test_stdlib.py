@@ -27,7 +27,7 @@ class Result(unittest.TextTestResult):
         self.passed.append(test.id())
 
 def no_lying_links():
-    # Wine says that it has made one, and the tests believe it
+    # Wine reports success, and the tests rely on it
     from test.support import os_helper
     os.symlink("to", "from")
     if os.path.lexists("from"):

@@ -69,7 +69,7 @@ def test_one_destination(folder: Path) -> None:
 
 
 def test_failures(folder: Path) -> None:
-    """Errors of one thread are not another's: each has its own names, and nothing stays open."""
+    """Each thread's errors have its own names, and nothing stays open."""
     (folder / "src").write_bytes(pattern(9))
     before = descriptors()
 
@@ -88,7 +88,7 @@ def test_failures(folder: Path) -> None:
 
 
 def test_stopped(folder: Path) -> None:
-    """An exception in one thread's progress comes out there and nowhere else."""
+    """An exception of a callback is raised in the thread of its copy and nowhere else."""
     (folder / "src").write_bytes(pattern(1000))
 
     def copy(index: int) -> str:
@@ -109,8 +109,8 @@ def test_stopped(folder: Path) -> None:
     assert [(folder / f"dst{i}").exists() for i in range(100)] == [i % 2 == 0 for i in range(100)]
 
 
-# Writing to a terminal waits until somebody reads what it can hold no more of. Here that is a
-# thread of the same Python: with its lock held by the copy, both would wait for ever.
+# Writing to a full terminal waits for a reader. Here that is a thread of the same Python: if the
+# copy held the lock of Python, both would wait for ever.
 BESIDE = """
 import os, threading, tty, speedcopy
 master, slave = os.openpty()

@@ -59,7 +59,7 @@ def test_copies(package: Path) -> None:
 
 
 def test_says_so(package: Path) -> None:
-    """Transfer names the standard library, and the reason; so does the line of SPEEDCOPY_DEBUG."""
+    """Transfer and the line of SPEEDCOPY_DEBUG have the fallback's name and the reason."""
     code = "t = transfer('src', 'dst'); print(t.mechanism, t.copied, t.declined, t)"
     told = output(package, code)
     assert told.startswith("shutil.copyfile 3996 {'native': 'not built'} ")
@@ -80,7 +80,7 @@ def test_warns_once(package: Path) -> None:
 
 
 def test_unsupported_platform(package: Path) -> None:
-    """Where there is no native layer to miss, nothing is said."""
+    """Where there never is a native layer, no warning is printed."""
     code = (
         "import shutil; sys.platform = 'plan9'; import speedcopy; open('src', 'w').close(); "
         "print(speedcopy.transfer('src', 'dst').declined)"
@@ -91,7 +91,7 @@ def test_unsupported_platform(package: Path) -> None:
 
 @pytest.mark.parametrize("options", ["reflink='never'", "sparse=False"])
 def test_nothing_shared(package: Path, options: str) -> None:
-    """What may not share extents or have holes is read and written, not left to the library."""
+    """Copies that may not share extents or have holes are read and written by Python."""
     code = (
         "from speedcopy import _fallback; _fallback.stdlib_copyfile = None; "
         f"t = transfer('src', 'dst', {options}, progress=lambda *told: print(*told)); "
@@ -104,7 +104,7 @@ def test_nothing_shared(package: Path, options: str) -> None:
 
 @pytest.mark.parametrize("name", ["'src'", "3"])
 def test_refusals_of_plain(package: Path, name: str) -> None:
-    """That way raises what the standard library raises, for names and descriptors."""
+    """Such a copy raises what the standard library raises, for names and descriptors."""
     code = (
         "\nimport os\nos.dup2(os.open('src', os.O_RDONLY), 3)\n"
         "for copy in (shutil.copyfile, lambda *names: transfer(*names, sparse=False)):\n"
@@ -120,7 +120,7 @@ def test_refusals_of_plain(package: Path, name: str) -> None:
 
 @pytest.mark.parametrize("call", ["copyfile", "transfer"])
 def test_progress(package: Path, call: str) -> None:
-    """Progress has its call at the end."""
+    """Progress is called at the end."""
     code = f"{call}('src', 'dst', progress=lambda *told: print(*told))"
     assert output(package, code) == "3996 3996"
 
@@ -155,7 +155,7 @@ def test_errors(package: Path) -> None:
     ids=["dependency", "symbol", "half", "garbage"],
 )
 def test_broken(package: Path, name: str, content: str, error: str) -> None:
-    """A native layer that is there and does not load is an error, not slowness."""
+    """A native layer that exists and does not load raises ImportError."""
     (package / "speedcopy" / name).write_text(content)
     if not name.endswith(".py") and ".abi3.so" not in suffixes():
         pytest.skip("this Python loads no .abi3.so")
@@ -166,7 +166,7 @@ def test_broken(package: Path, name: str, content: str, error: str) -> None:
 
 
 def suffixes() -> list[str]:
-    """What compiled modules end with."""
+    """The suffixes of compiled modules."""
     from importlib.machinery import EXTENSION_SUFFIXES
 
     return EXTENSION_SUFFIXES

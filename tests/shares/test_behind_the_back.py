@@ -1,8 +1,8 @@
 """Files that were changed on the server's own disk while the client knew them.
 
-A client may believe what it has seen: it keeps attributes for a second (SMB) or a minute (the NFS
-mounts with ``nocto``), and it closes a file on SMB a second late. A size that is wrongly believed
-leaves the tail of an old dst, or cuts a new one.
+A client caches attributes for a second (SMB) or a minute (the NFS mounts with ``nocto``), and it
+closes a file on SMB a second late. A copy that relies on an old size leaves the tail of the old
+dst, or truncates the new one.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def held(path: Path) -> AbstractContextManager[object]:
 
 
 class Case(NamedTuple):
-    """A file of one size, and how the client has come to know it."""
+    """A file of one size, and why the client has its attributes cached."""
 
     size: int
     knows: Callable[[Path], object]
@@ -99,11 +99,11 @@ class Case(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What an assertion calls it."""
+        """Its name in a failed assertion."""
         return f"{self.size} {self.knows.__name__}{' from local' if self.local else ''}"
 
     def make(self, path: Path) -> AbstractContextManager[object]:
-        """Makes the file, and the client knows it; the context ends after the copy."""
+        """Makes the file and has the client cache it; the context ends after the copy."""
         path.write_bytes(noise(self.size, 1))
         if self.knows is held:
             return held(path)
@@ -129,7 +129,7 @@ def sources(share: Share) -> Iterator[Callable[[Case], Path]]:
 
 
 def part_of(share: Share) -> Share:
-    """A new folder: nothing that happened to a name before matters in it."""
+    """A new folder, whose names the client has never looked up."""
     name = f"part-{len(share.names())}"
     (share / name).mkdir()
     return Share(share.name, share / name, share.disk / name)
@@ -184,7 +184,7 @@ def test_dst(change: str, share: Share) -> None:
 @on(*ASKING)
 @pytest.mark.parametrize("change", CHANGES)
 def test_dst_later(change: str, share: Share) -> None:
-    """When the client has forgotten what it knew, nothing goes wrong."""
+    """Once the client has forgotten the attributes, every copy is right."""
     parts = {case: part_of(share) for case in OVER if case.knows is not held}
     found = {}
     with sources(share) as src_of:
@@ -206,7 +206,7 @@ def from_changed(copy: Copy, share: Share, case: Case, change: str, *, existed: 
     with case.make(part / "src"):
         CHANGES[change](part.disk / "src")
         now = part.stored("src")
-        # a client that believes the old length reads zeros behind the end, and makes src so, later
+        # a client that has the old length cached reads zeros at the end, and later writes them
         states = noise(case.size, 1), now, now.ljust(case.size, b"\0")
         return result(lambda: copy(part / "src", part / "dst"), part, *states)
 

@@ -22,7 +22,7 @@ if not MOUNTED:
 
 
 class StopError(Exception):
-    """Somebody has pressed a button."""
+    """The copy is cancelled."""
 
 
 @on(*ALL)
@@ -59,7 +59,7 @@ FILLED = ("EXT4", "XFS", "SMB_KSMBD", "NFS42", "NFS3")
 @on(*FILLED)
 @pytest.mark.parametrize("dst_size", [None, 1000], ids=["new", "over"])
 def test_full(dst_size: Optional[int], share: Share) -> None:
-    """The server's disk is full: told with both names, and no new dst is left."""
+    """The server's disk is full: the error has both names, and no new dst is left."""
     size = 96 * MIB
     with (share.disk / "src").open("wb") as src:
         os.posix_fallocate(src.fileno(), 0, size)
@@ -82,7 +82,7 @@ def test_full(dst_size: Optional[int], share: Share) -> None:
     ("name", "server"), [("SMB_XFS", "smb"), ("SMB_OTHER_SERVER", "smb-other")]
 )
 def test_after_restart(name: str, server: str) -> None:
-    """The server has been away: the first copy afterwards is whole, or fails as shutil's does."""
+    """The server was restarted: the first copy afterwards is complete."""
     with fresh(name) as share:
         (share / "src").write_bytes(pattern(MIB))
         speedcopy.copyfile(share / "src", share / "dst")
@@ -98,7 +98,7 @@ def test_after_restart(name: str, server: str) -> None:
 
 @pytest.mark.parametrize(("name", "server"), [("SMB_XFS", "smb")])
 def test_restart_during_copy(name: str, server: str) -> None:
-    """The server goes away in the middle: dst is whole, or there is an error and no new dst."""
+    """The server is restarted during a copy: dst is complete, or there is an error and no dst."""
     size = 200 * MIB
     with fresh(name) as share:
         make_large(share.disk / "src", size)

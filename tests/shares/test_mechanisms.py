@@ -37,7 +37,7 @@ def expected(row: Mount) -> tuple[str, dict[str, str]]:
 
 @on(*ALL)
 def test_mechanism(share: Share) -> None:
-    """A whole MiB goes by the fastest that the mount has, and the others say why not."""
+    """A MiB is copied by the fastest mechanism of the mount; faster ones report an errno."""
     (share / "src").write_bytes(pattern(MIB))
     for before in BEFORES:
         make_dst(share, before)
@@ -50,7 +50,7 @@ def test_mechanism(share: Share) -> None:
         assert share.stored() == pattern(MIB)
 
 
-#: What must have declined. Samba takes some copies to another share, and refuses some with ENOENT.
+#: What must decline. Samba accepts some copies to another share, and refuses some with ENOENT.
 CROSSINGS = {
     ("SMB_XFS", "SMB_OTHER_SHARE"): {FICLONE: "EXDEV"},
     ("SMB_XFS", "SMB_OTHER_SERVER"): {FICLONE: "EXDEV", COPYCHUNK: "EXDEV"},
@@ -77,7 +77,7 @@ CROSSINGS = {
 @pytest.mark.parametrize("pair", CROSSINGS, ids=" ".join)
 @pytest.mark.parametrize("dst_size", [None, 5 * MIB], ids=["new", "over"])
 def test_crossing(pair: tuple[str, str], dst_size: Optional[int]) -> None:
-    """Between shares, servers, protocols and local disks: what cannot says so, the rest copies."""
+    """Copies between shares, servers, protocols and local disks, there and back."""
     with fresh(pair[0]) as here, fresh(pair[1]) as there:
         (here / "src").write_bytes(pattern(2 * MIB + 5))
         if dst_size:
@@ -115,7 +115,7 @@ def test_always(share: Share) -> None:
 
 @on(*ALL)
 def test_never(share: Share) -> None:
-    """``reflink="never"`` asks nothing that may share extents."""
+    """``reflink="never"`` calls no mechanism that may share extents."""
     (share / "src").write_bytes(pattern(2 * MIB + 1))
     for before in BEFORES:
         make_dst(share, before)

@@ -1,4 +1,4 @@
-"""The request budget: what one copy asks of the server, counted by the client.
+"""How many requests one copy may make to the server, counted by the client.
 
 The table at the end of the run has ours beside a C program that makes only the necessary calls,
 shutil of this Python and cp. Two variables add a column each, and only ours is asserted:
@@ -36,11 +36,11 @@ if not MOUNTED:
 #: What dst is: new; there, and the client knows it; there, but another client has made it.
 STATES = ("new", "over", "unknown")
 
-#: At most so many requests, by state, of a MiB. More is one request more, where the kernel has the
-#: server copy 16 MiB a request: since 6.18, and 6.12.111; before, each MiB is one.
+#: At most so many requests for a MiB, by state. 32 MiB take one more where a request copies 16 MiB:
+#: Linux since 6.18, and 6.12.111. Older kernels make a request for each MiB.
 BUDGET = {"SMB_EXT4": (4, 4, 5), "SMB_XFS": (4, 4, 5), "SMB_BTRFS": (5, 4, 5)}
 
-#: What is copied in more than one request is emptied first.
+#: An old dst is emptied first where a copy takes several requests; that costs so many more.
 EMPTYING = 5
 
 #: A busy machine may take so long that the client forgets what it knew in the middle of a copy.
@@ -67,7 +67,7 @@ shutil.copyfile(*sys.argv[2:])
 
 @pytest.fixture
 def top(request: pytest.FixtureRequest) -> Iterator[Share]:
-    """The mount itself: in a folder, to look whether it is still there is three requests."""
+    """The mount itself, as looking up a folder in it would cost three requests."""
     folder = root(request.param)
     made = Share(request.param, folder, Path(os.environ[ROWS[request.param].server_variable]))
     yield made
@@ -104,10 +104,10 @@ def prepare(top: Share, name: str, size: int, state: str) -> tuple[Path, Path]:
 
 
 def counted(top: Share, size: int, state: str, tool: Tool) -> Counts:
-    """What a copy asks.
+    """The requests of one copy.
 
-    Before it the client has closed what it kept open, and has looked at src, as who copies has. It
-    has never heard of dst, unless it is to know it: it asks for a name that is gone.
+    Before it the client has closed all files, and has looked up src, as a caller usually has. It
+    has not looked up dst, except in the state "over". A name is never used twice.
     """
     name = f"dst{next(numbers)}"
     src, dst = prepare(top, name, size, state)
@@ -125,7 +125,7 @@ def counted(top: Share, size: int, state: str, tool: Tool) -> Counts:
 
 
 def least(top: Share, size: int, state: str, enough: int, tool: Tool) -> Counts:
-    """What a copy asks of a client that is quick enough to remember what it knew."""
+    """The requests of a copy whose client still has the attributes of src cached."""
     found = []
     for _ in range(ATTEMPTS):
         found.append(counted(top, size, state, tool))
@@ -163,7 +163,7 @@ def by_python(python: str, peer: str = "") -> Tool:
     return started
 
 
-#: So many of :func:`others` are here without asking; who asks for more wants the floor as well.
+#: The length of :func:`others` without the two variables; with one, the C program runs as well.
 ALWAYS = 2
 
 
@@ -201,7 +201,7 @@ def name_of(python: str) -> str:
 def test_smb(
     size: int, state: str, top: Share, floor: Path, others: dict[str, Tool], table: Table
 ) -> None:
-    """In the budget, or at the floor: a C program shows where the kernel itself is over it."""
+    """Within the budget, or no more than the C program with the necessary calls makes."""
     speedcopy.copyfile(
         *prepare(top, f"dst{next(numbers)}", MIB, "new")
     )  # asks for the type, once a thread
@@ -226,13 +226,13 @@ def test_smb(
 
 @pytest.mark.parametrize("top", ["SMB_XFS"], indirect=True)
 def test_smb_empty(top: Share) -> None:
-    """A copy of nothing is two opens."""
+    """A copy of an empty file is two opens."""
     speedcopy.copyfile(*prepare(top, f"dst{next(numbers)}", MIB, "new"))
     assert least(top, 0, "new", 2, by_function(speedcopy.copyfile)).total <= 2
 
 
 def operations_of(share: Share, call: Callable[[], object]) -> Counts:
-    """What a call asks of an NFS server."""
+    """The requests of a call to an NFS server."""
     before = operations(root(share.name))
     call()
     after = operations(root(share.name))
@@ -243,7 +243,7 @@ def operations_of(share: Share, call: Callable[[], object]) -> Counts:
 @on("NFS42", "NFS3")
 @pytest.mark.parametrize("state", ["new", "over"])
 def test_nfs(state: str, share: Share, table: Table) -> None:
-    """NFS 4.2 clones and moves no data; NFS 3 has to, and is asked for little else."""
+    """NFS 4.2 clones and moves no data; on NFS 3, ours makes no more requests than shutil."""
     told = {}
     size = 32 * MIB if share.name == "NFS42" else 4 * MIB
     row = f"{share.name} {size // MIB} MiB {state}"

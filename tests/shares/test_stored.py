@@ -40,7 +40,7 @@ if not MOUNTED:
 
 @on(*ALL)
 def test_read_only(share: Share) -> None:
-    """A share that takes no writes is told as shutil tells it, for a new dst and an old one."""
+    """A read-only share raises what shutil raises, for a new dst and an old one."""
     for name in ("src", "dst"):
         (share / name).write_bytes(pattern(100, name))
     with read_only(share.folder):
@@ -60,7 +60,7 @@ NAMES = (
 
 
 def refusal(call: Callable[[], object]) -> Optional[Failure]:
-    """What a call is refused with; None if it works."""
+    """The error of a call; None if it works."""
     try:
         call()
     except OSError as error:
@@ -104,7 +104,7 @@ def test_stored(size: int, share: Share) -> None:
 
 @on(*ALL)
 def test_over_and_over(share: Share) -> None:
-    """One dst takes this, then that, and the server has each."""
+    """A dst that is overwritten several times has each content on the server."""
     for size in (1000, 70_000, 10, MIB, 0, 5, 3 * MIB):
         (share / "src").write_bytes(noise(size, size % 7))
         speedcopy.copyfile(share / "src", share / "dst")
@@ -140,7 +140,7 @@ def seen_by_holder(share: Share, copy: Callable[[Path, Path], object], *, by_ser
 
 @on(*ALL)
 def test_dirty_src(share: Share) -> None:
-    """What this client has not written back yet is copied too; src stays open for writing."""
+    """Data that this client has not written back yet is copied; src stays open for writing."""
     with (share / "src").open("wb") as src:
         src.write(noise(2 * MIB + 5, 1))
         src.flush()
@@ -206,7 +206,7 @@ def test_sequence(share: Share) -> None:
 @on(*(row.name for row in ROWS.values() if row.is_local or row.best != "client"))
 @pytest.mark.parametrize("near", [16 * MIB, 256 * MIB], ids=["16 MiB", "256 chunks"])
 def test_chunks(near: int, share: Share) -> None:
-    """Around the most that one request, and one file of 256 chunks, may hold."""
+    """Sizes around the limit of one request, and of a copy in 256 chunks."""
     if near > 200 * MIB and share.name == "TMPFS":
         pytest.skip("the guest has not the memory")
     for number, size in enumerate((near - 1, near, near + 1)):
@@ -221,7 +221,7 @@ def test_chunks(near: int, share: Share) -> None:
 
 @on(*REMOTE)
 def test_close_has_little_to_wait_for(share: Share) -> None:
-    """What this machine's cache holds back is two rounds at most: nothing interrupts close."""
+    """At most two rounds are not written back before close, which nothing can interrupt."""
     size, two_rounds = 64 * MIB, 32 * MIB
     held_back = []
 

@@ -54,9 +54,9 @@ class UnavailableError(Exception):
 
 
 def run(*command: str) -> None:
-    """Runs a program that is there and works.
+    """Runs a program.
 
-    Raises UnavailableError.
+    Raises UnavailableError if it is not installed or fails.
     """
     if not shutil.which(command[0]):
         msg = f"no {command[0]} here"
@@ -68,7 +68,7 @@ def run(*command: str) -> None:
 
 
 def unmount(folder: Path) -> None:
-    """Unmounts, and sooner or later detaches the loop device, whatever still holds on to it."""
+    """Unmounts. If a file there is still open, the loop device is detached once it is closed."""
     try:
         run("umount", str(folder))
     except UnavailableError:
@@ -77,7 +77,7 @@ def unmount(folder: Path) -> None:
 
 @contextmanager
 def mounted(name: str, folder: Path) -> Iterator[Path]:
-    """A folder of a file system that is made for it, gone at the end.
+    """Makes and mounts a file system for a ``with`` block.
 
     Raises UnavailableError.
     """
@@ -107,7 +107,7 @@ def mounted(name: str, folder: Path) -> Iterator[Path]:
 
 
 def mount_privately() -> None:
-    """Has what this process mounts from now on vanish with it, however it ends."""
+    """Makes later mounts private to this process, so that they vanish when it ends."""
     clone_newns = 0x00020000
     try:
         if ctypes.CDLL(None).unshare(clone_newns) == 0:
@@ -127,7 +127,7 @@ class Mounts:
         self._known: dict[str, Path | UnavailableError] = {}
 
     def __getitem__(self, name: str) -> Path:
-        """A file system of a kind; a test that asks for one that is not to be had is skipped."""
+        """A file system of a kind. Skips the test if it cannot be made or mounted here."""
         if name not in self._known:
             try:
                 context = mounted(name, self._folder / name.replace(" ", "-"))
@@ -145,7 +145,7 @@ class Mounts:
 
 
 class Extent(NamedTuple):
-    """A part of a file that lies together on the disk, in bytes."""
+    """One extent of a file, in bytes."""
 
     logical: int
     physical: int
@@ -154,7 +154,7 @@ class Extent(NamedTuple):
 
 
 def extents(path: Path) -> list[Extent]:
-    """Where a file lies on the disk, after it has been written there: ioctl_fiemap(2)."""
+    """The extents of a file, after it has been flushed: ioctl_fiemap(2)."""
     fcntl: Any = pytest.importorskip("fcntl", reason="no ioctl here")
     fs_ioc_fiemap, sync, shared, count = 0xC020660B, 1, 0x2000, 256
     head, row = struct.Struct("=QQLLLL"), struct.Struct("=QQQQQLLLL")

@@ -1,8 +1,8 @@
-"""The contract on mounts with a backing store: ours beside shutil, each in its own folder.
+"""The contract on FUSE mounts: copies by speedcopy and by shutil are compared.
 
-What counts is what the store has got, past everything that the client believes. Where shutil
-fails, or loses data without an error, a copy of ours may be right instead. With SPEEDCOPY_DISABLE
-in the environment shutil is compared with itself, which must find nothing.
+Each copy has its own folder. What is compared is the content of the backing store, not what the
+client has cached. Where shutil fails, or loses data without an error, ours may succeed instead.
+With SPEEDCOPY_DISABLE in the environment shutil is compared with itself: no difference is found.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STDLIB = shutil.copyfile
 
-#: A store that gets content after the close has it by then. Seconds.
+#: How long to wait for a store that gets content after the close. Seconds.
 LATE = 10
 
 #: What dst is before the copy, by the size of src: its size, or None for no file.
@@ -41,7 +41,7 @@ STATES: dict[str, Callable[[int], Optional[int]]] = {
     "over longer": lambda size: 3 * size + 5000,
 }
 
-#: Where the two files are, and over what: a plain file system's dst is tested elsewhere.
+#: By role of the mount in a copy (dst, src or both are on it): the states of dst to test.
 ROLES = {
     "to": tuple(STATES),
     "from": ("new", "over longer"),
@@ -105,15 +105,15 @@ EXECUTORS: dict[str, Callable[[Path, Path], object]] = {
     "progress": with_progress,
 }
 
-#: What is enough where holes and time do not matter.
+#: The executors for tests that need not try them all.
 BRIEFLY = ("copyfile", 'reflink="never"')
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a copy came to: its exception, and what the store has afterwards.
+    """The result of a copy: its exception, and what the store has afterwards.
 
-    Of names in an exception only the last part is kept, as the folders differ.
+    Names in exceptions are compared by their last part, as the folders differ.
     """
 
     failure: Optional[Failure]
@@ -128,7 +128,7 @@ def last_part(name: object) -> object:
 
 
 def told(failure: Failure) -> str:
-    """What an exception says, but for the names."""
+    """An exception in words, without the names."""
     cause = f" from {failure.cause.__name__}" if failure.cause else ""
     return f"{failure.kind.__name__} {failure.errno} {failure.strerror}{cause}"
 
@@ -139,7 +139,7 @@ def named(failure: Failure) -> tuple[object, object]:
 
 
 def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
-    """What is wrong with ours."""
+    """What is wrong with our copy, beside shutil's."""
     truth = copy.source()
     if not ours.failure:
         is_right = (ours.dst, ours.names) == (truth, ("dst",))
@@ -165,7 +165,7 @@ def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
 
 @dataclass
 class Counts:
-    """Of copies that were compared: how many there were, and what was wrong with which.
+    """How many copies were compared, and what was wrong with which.
 
     ``failed`` is how often shutil raised, ``lost`` how often it reported success and the store had
     something else, ``lost_too`` how often ours did the same.
@@ -208,7 +208,7 @@ class Places:
         executor: Callable[[Path, Path], object],
         before: Callable[[Path, Path], object],
     ) -> Result:
-        """Lays out, calls ``before`` with the client's and the store's dst, copies and looks."""
+        """Makes the files, calls ``before`` with both paths of dst, copies, returns the result."""
         (src, src_store), (dst, dst_store) = self._folders(role)
         write(src_store / "src", copy)
         if copy.before is not None:
@@ -252,7 +252,7 @@ def write(path: Path, copy: Copy) -> None:
 
 
 def learn(dst: Path, _store: Path) -> None:
-    """Has the client know dst."""
+    """Has the client cache the attributes of dst."""
     with suppress(OSError):
         os.stat(dst)
 
@@ -264,7 +264,7 @@ def compare(
     before: Callable[[Path, Path], object] = learn,
     executors: Iterable[str] = BRIEFLY,
 ) -> Counts:
-    """Makes copies by shutil and by ours: how many there were, and what is wrong with which."""
+    """Makes each copy by shutil and by ours, and compares them."""
     counts = Counts()
     for copy in table:
         theirs = places.run(copy, role, STDLIB, before)

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from support.hostile_fuse import Switches
     from support.summaries import Ledger
 
-#: A server that has not mounted by then never will. Seconds.
+#: How long to wait for a server to mount. Seconds.
 PATIENCE = 20
 
-#: For how long clients believe what they know of a file: on no machine too short for a copy.
+#: How long clients cache attributes: longer than any copy takes.
 BELIEVED = "attr_timeout=3600,entry_timeout=3600"
 
 SFTP_SERVERS = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server")
@@ -56,7 +56,7 @@ class Mount:
 
     @contextmanager
     def mounted(self, _folder: Path) -> Iterator[None]:
-        """Once a fresh folder has been laid out."""
+        """Called after the files in a fresh folder have been made, for a ``with`` block."""
         yield
 
 
@@ -80,7 +80,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def served(top: Path, *command: str, stdin: Optional[int] = None) -> Iterator[None]:
-    """A server runs, and has mounted ``top / "client"``. Raises UnavailableError."""
+    """Runs a server that mounts ``top / "client"``. Raises UnavailableError."""
     folder, log = top / "client", top / "log"
     with log.open("wb") as told:
         process = subprocess.Popen(
@@ -113,7 +113,7 @@ def wait_for_mount(folder: Path, process: subprocess.Popen[bytes], log: Path) ->
 
 
 def folders(top: Path) -> tuple[Path, Path]:
-    """Where the client and the store are."""
+    """Makes the folders of the client and of the store."""
     for name in ("client", "store"):
         (top / name).mkdir(parents=True)
     return top / "client", top / "store"
@@ -121,7 +121,7 @@ def folders(top: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def sshfs(top: Path) -> Iterator[Mount]:
-    """An SFTP server of OpenSSH's on the other end of a socket, no network."""
+    """sshfs, with OpenSSH's SFTP server at the other end of a socket: no network."""
     client, store = folders(top)
     program = next(filter(os.path.exists, SFTP_SERVERS), "sftp-server")
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ def rclone(mode: str, top: Path) -> Iterator[Mount]:
 
 @contextmanager
 def bindfs(top: Path) -> Iterator[Mount]:
-    """A folder once more."""
+    """Another view of one folder."""
     client, store = folders(top)
     with served(top, "bindfs", "-f", "-o", BELIEVED, str(store), str(client)):
         yield Mount(client, store)
@@ -169,9 +169,9 @@ def mergerfs(top: Path) -> Iterator[Mount]:
 
 @dataclass(frozen=True)
 class Overlay(Mount):
-    """Each fresh folder is the lower layer of an overlay over itself.
+    """Each fresh folder is the lower layer of an overlay of its own.
 
-    As a lower layer may not change while it is mounted.
+    A lower layer may not change while it is mounted.
     """
 
     def fresh(self, name: str) -> tuple[Path, Path]:
@@ -213,12 +213,12 @@ def overlay(top: Path) -> Iterator[Overlay]:
 
 @dataclass(frozen=True)
 class Misbehaving(Mount):
-    """Our own server."""
+    """A mount of our own server, which misbehaves when it is asked to."""
 
     process: Optional[subprocess.Popen[bytes]] = None
 
     def fresh(self, name: str) -> tuple[Path, Path]:
-        """The server makes no folders."""
+        """A new folder. It is made in the store, as the server makes none."""
         (self.store / name).mkdir()
         return self.folder / name, self.store / name
 
@@ -240,7 +240,7 @@ class Misbehaving(Mount):
 
 @contextmanager
 def misbehaving(top: Path, options: tuple[str, ...] = ()) -> Iterator[Misbehaving]:
-    """Our own server. Raises UnavailableError."""
+    """Mounts our own server for a ``with`` block. Raises UnavailableError."""
     client, store = folders(top)
     with server_process("support.hostile_fuse", client, store, *options) as process:
         try:
@@ -266,7 +266,7 @@ class FuseMounts(ExitStack):
     """The mounts of some tests, each made when it is first asked for."""
 
     def __init__(self, top: Path, ledger: Ledger) -> None:
-        """Makes them in ``top``; ``ledger`` hears of those that are not to be had."""
+        """Makes them in ``top``; ``ledger`` gets the reason for each that is missing."""
         super().__init__()
         mount_privately()
         self._top = top
@@ -275,7 +275,7 @@ class FuseMounts(ExitStack):
         self._plain: Optional[Path] = None
 
     def plain(self) -> Path:
-        """A folder in memory, where the stores lie, too. Skips the test if it cannot be had."""
+        """A folder in memory, beside the stores. Skips the test if nothing can be mounted here."""
         if self._plain is None:
             try:
                 run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self._top))
@@ -289,7 +289,7 @@ class FuseMounts(ExitStack):
         return self._plain
 
     def __getitem__(self, name: str) -> Mount:
-        """A mount by its name; a test that asks for one that is not to be had is skipped."""
+        """A mount by its name. Skips the test if it cannot be had here."""
         self.plain()
         if name not in self._known:
             try:

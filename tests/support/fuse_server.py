@@ -36,7 +36,7 @@ class Server:
         self.device = device
 
     def answer(self) -> None:
-        """Answers one request, or has it wait. Raises OSError when nothing is mounted any more."""
+        """Answers one request, unless it has to wait. Raises OSError after an unmount."""
         request = Request.of(os.read(self.device, MAX_WRITE + 8192))
         if request.operation == "forget":
             return
@@ -65,7 +65,7 @@ class Server:
         return False
 
     def interrupted(self, _unique: int) -> None:
-        """The kernel does not want to wait for an answer any longer."""
+        """Called when the process that made the request has got a signal."""
 
 
 def mount(device: int, folder: str) -> None:
@@ -107,7 +107,7 @@ def tell(text: object) -> None:
 
 @contextmanager
 def server_process(module: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that has told that it is ready. It ends with this process, if not before.
+    """Starts a server, and waits until it is mounted. It never outlives this process.
 
     Raises UnavailableError.
     """

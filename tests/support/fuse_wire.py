@@ -90,7 +90,7 @@ def init_out(body: bytes, flags: int) -> bytes:
 
 
 def attributes(st: os.stat_result, size: int) -> bytes:
-    """What stat tells of a file, with the size that it shall tell."""
+    """The attributes of a file, with another size."""
     times = [divmod(ns, 10**9) for ns in (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns)]
     return ATTR.pack(
         *(st.st_ino, size, (size + 511) // 512),

@@ -55,27 +55,27 @@ O_ACCMODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 class Switches:
     """How the server misbehaves. Errors are the names of errnos."""
 
-    #: Only the file of this name is treated so; "" is every file.
+    #: The name of the file that this concerns; "" is every file.
     on: str = ""
     #: Data does not go through the page cache, so a request is made for each call.
     direct_io: bool = False
-    #: The size that stat tells: the true one times the first number, plus the second.
+    #: stat returns this size: the true one times the first number, plus the second.
     lie: tuple[float, int] = (1, 0)
-    #: For how long the kernel believes a size, in seconds.
+    #: How long the kernel may cache a size, in seconds.
     believed: int = 0
-    #: A size is told as it was told first, whatever another client has made of the file since.
+    #: stat returns the size of the first look-up, though another client has changed the file.
     stale: bool = False
-    #: ftruncate and truncate fail so. O_TRUNC fails, too, unless the server is atomic.
+    #: The error of ftruncate and truncate; and of O_TRUNC, unless the server is atomic.
     truncate: str = ""
-    #: The same for every size but 0.
+    #: The error of truncating to any size but 0.
     truncate_to_some: str = ""
-    #: A file that exists can be opened for writing with O_TRUNC only; otherwise it fails so.
+    #: The error of opening an existing file for writing without O_TRUNC.
     without_trunc: str = ""
-    #: Writing anywhere but at the end of what was written fails so.
+    #: The error of writing anywhere but at the end of what was written.
     out_of_order: str = ""
     #: These operations fail with EAGAIN if the file was opened with O_NONBLOCK.
     nonblock: tuple[str, ...] = ()
-    #: Creating a file with O_EXCL fails so.
+    #: The error of creating a file with O_EXCL.
     exclusive: str = ""
     #: A read or a write moves at most so many bytes, 0 is no limit.
     most: int = 0
@@ -111,7 +111,7 @@ class Hostile(Server):
         self._counts: dict[str, int] = {}
 
     def obey(self, switches: Optional[dict[str, Any]]) -> int:
-        """Behaves in another way from now on, unless it is only asked.
+        """Takes new switches; None only asks.
 
         Returns how many requests wait for an answer; a new order answers them with EIO.
         """
@@ -192,8 +192,6 @@ class Hostile(Server):
                 refuse_if("EAGAIN")
             length = min(length, self._switches.most or length)
         return handle, offset, length
-
-    # What follows are the operations, each by its name: of a node and a body the answer's body.
 
     def _init(self, _nodeid: int, body: bytes) -> bytes:
         return init_out(body, self._flags)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def chosen(wanted: str, names: Iterable[str]) -> list[str]:
-    """The names that one of the patterns means, which commas separate."""
+    """The names that match one of the patterns; ``wanted`` has them separated by commas."""
     patterns = wanted.split(",")
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def words_of(nodeid: str) -> list[str]:
-    """What stands in the brackets of a test's name."""
+    """The words in the brackets of a test's id."""
     inside = re.search(r"\[(.*)\]$", nodeid, re.DOTALL)
     return re.split(r"[- ]", inside[1]) if inside else []
 
@@ -32,7 +32,7 @@ def is_on(item: pytest.Item, names: Collection[str]) -> bool:
 
 
 def dealt(items: Iterable[pytest.Item], every: int) -> set[pytest.Item]:
-    """Of the tests that get their mount from --mounts, one of so many, and another on each."""
+    """Of the tests with the fixture ``folder``, each Nth; on each mount another one is first."""
     kept = set()
     seen: dict[str, int] = {}
     for item in items:

@@ -30,10 +30,10 @@ SKIPPED = tuple(os.environ.get(f"{PREFIX}SKIPPED", "").split())
 
 NO_LAB = "not in the lab: python tools/lab.py -- python -m pytest"
 
-#: After it the client has forgotten attributes, and has closed what it kept open. Seconds.
+#: How long an SMB client caches attributes and keeps closed files open. Seconds.
 FORGET = 1.3
 
-#: A server that was asked to restart is back before. Seconds.
+#: How long a server may take to restart. Seconds.
 RESTART = 60
 
 ROWS = {row.name: row for row in MOUNTS}
@@ -41,12 +41,12 @@ ALL = tuple(ROWS)
 LOCAL = tuple(row.name for row in MOUNTS if row.is_local)
 REMOTE = tuple(row.name for row in MOUNTS if not row.is_local)
 
-#: Where the client asks for attributes again after a second or three.
+#: Remote mounts whose client caches attributes for three seconds at most.
 ASKING = tuple(name for name in REMOTE if not ROWS[name].is_trusting)
 
 
 def root(name: str) -> Path:
-    """Where a mount is. Skips the test if it is none of the lab's, or could not be had."""
+    """Where a mount is. Skips the test if it is not mounted."""
     if name not in MOUNTED:
         pytest.skip(f"the lab could not mount {name}" if name in SKIPPED else f"no mount {name}")
     return Path(os.environ[ROWS[name].variable])
@@ -73,11 +73,11 @@ class Share:
         return self.folder / name
 
     def stored(self, name: str = "dst") -> bytes:
-        """The content of a file as the server has it, past all caches of the client."""
+        """The content of a file on the server's disk."""
         return (self.disk / name).read_bytes()
 
     def names(self) -> list[str]:
-        """What the server has in the folder."""
+        """The names in the folder on the server's disk."""
         return sorted(os.listdir(self.disk))
 
     def forget(self) -> None:
@@ -86,7 +86,7 @@ class Share:
 
 
 def on_server(path: str) -> str:
-    """The same file as its server has it; the path itself if it is on no share."""
+    """The path of the same file on its server's disk; the path itself if it is on no share."""
     full = os.path.abspath(path)
     for name in MOUNTED:
         row = ROWS[name]
@@ -97,7 +97,7 @@ def on_server(path: str) -> str:
 
 
 def remove(folder: Path) -> None:
-    """Removes a folder, when nobody has a file in it open any more: a CIFS client for a second."""
+    """Removes a folder. A CIFS client may still have a file in it open for a second."""
     for _ in range(3):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -135,7 +135,7 @@ def restart(server: str) -> None:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """The folder, mounted once more over itself, takes no writes."""
+    """Makes a folder read-only, by a mount over itself."""
     subprocess.run(["mount", "--bind", folder, folder], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
@@ -146,7 +146,7 @@ def read_only(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def filled(disk: Path, free: int) -> Iterator[None]:
-    """The file system has about ``free`` bytes left."""
+    """Fills a file system up to about ``free`` bytes."""
     filler = disk / "filler"
     try:
         with filler.open("wb") as opened:

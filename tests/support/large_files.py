@@ -1,4 +1,4 @@
-"""Large files that cost nothing to make, and content that is the same nowhere."""
+"""Files of many sizes: content that never repeats, and large files that are cheap to make."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def noise(size: int, turn: int = 0) -> bytes:
-    """Bytes in which no two blocks are the same, others each turn.
+    """Bytes in which no two blocks are the same, and different ones for each ``turn``.
 
-    One pattern for all: to make a new one takes long where the processor is emulated.
+    All are parts of one pattern: an emulated processor takes long to make another.
     """
     return pattern(size + 4099 * turn)[4099 * turn :]
 
 
 def written_parts(size: int) -> list[tuple[int, bytes]]:
-    """What a large file holds: bytes of its own at its ends and around every 16th MiB."""
+    """The parts of a large file that are no holes: its ends and around every 16th MiB."""
     width = 4 * KIB
     edges = (*range(0, size, 16 * MIB), size)
     found: list[tuple[int, bytes]] = []

@@ -1,4 +1,4 @@
-"""Steps that lay out the folder a case copies in, each of them a probe as well.
+"""Steps that make the files a case copies, each of them a probe as well.
 
 A step is called with the stack that undoes it, in the folder. Where the machine or its file
 system cannot do what it asks for, the test is skipped, and says so.
@@ -31,13 +31,13 @@ def _noise(name: str) -> bytes:
 
 
 def pattern(size: int, name: str = "src") -> bytes:
-    """Bytes in which no two blocks are the same; always the same ones, and others by any name."""
+    """Bytes in which no two blocks are the same. They depend on the name only."""
     noise = _noise(name)
     return noise[:size] if size <= len(noise) else (noise * (size // len(noise) + 1))[:size]
 
 
 def attempt(what: str, call: Callable[[], object]) -> None:
-    """Calls what may be impossible here, and then skips the test."""
+    """Calls something that may be impossible here, and skips the test if it is."""
     try:
         call()
     except (OSError, AttributeError, NotImplementedError) as error:
@@ -45,7 +45,7 @@ def attempt(what: str, call: Callable[[], object]) -> None:
 
 
 def make_listed(name: str) -> None:
-    """Makes an empty file, unless the file system lists it by a name that it then does not know."""
+    """Makes an empty file. Raises FileNotFoundError if it is listed under another name."""
     open(name, "wb").close()
     if name not in os.listdir("."):
         os.unlink(name)
@@ -91,12 +91,12 @@ def directory(name: str, mode: int = 0o777) -> Step:
 
 
 def symlink(name: str, target: str, *, to_directory: bool = False) -> Step:
-    """A symbolic link, wherever it leads."""
+    """A symbolic link, to something or nothing."""
 
     def link() -> None:
         os.symlink(target, name, target_is_directory=to_directory)
         if not os.path.islink(name):
-            raise NotImplementedError(name)  # Wine says it has made one
+            raise NotImplementedError(name)  # Wine reports success
 
     return lambda _: attempt("symbolic links", link)
 
@@ -133,7 +133,7 @@ def unix_socket(name: str) -> Step:
 
 
 def present(path: str) -> Step:
-    """Something of the system's own."""
+    """A file or device of the system's own."""
 
     def look() -> None:
         if path.startswith("/") and os.sep != "/":
@@ -144,7 +144,7 @@ def present(path: str) -> Step:
 
 
 def other_case(name: str) -> Step:
-    """A file system that takes upper and lower case for the same."""
+    """Skips the test where upper and lower case are different names."""
     return lambda _: attempt("case-insensitive names", lambda: os.stat(name.swapcase()))
 
 
@@ -197,7 +197,7 @@ def tmpfs(name: str, size: str) -> Step:
 
 
 def deep(stack: ExitStack) -> None:
-    """Goes on in a folder whose path is longer than any system call takes."""
+    """Changes to a folder whose path is longer than any system call takes."""
 
     def descend() -> None:
         if not hasattr(os, "pathconf"):

@@ -31,7 +31,7 @@ PATIENCE = 30
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """Permissions mean something: nobody is root in here."""
+    """Runs the block as another user than root, so that permissions are checked."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         yield
         return
@@ -70,7 +70,7 @@ def limit(name: str, value: int) -> Iterator[None]:
 
 @contextmanager
 def all_of(*contexts: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
-    """Several at once, the last one innermost."""
+    """Enters several contexts, the last one innermost."""
     with ExitStack() as stack:
         for context in contexts:
             stack.enter_context(context())
@@ -79,7 +79,7 @@ def all_of(*contexts: Callable[[], AbstractContextManager[object]]) -> Iterator[
 
 @contextmanager
 def descriptors_left(count: int) -> Iterator[None]:
-    """All but ``count`` of the descriptors that the process may open are taken."""
+    """Leaves the process only ``count`` descriptors that it may open."""
     with ExitStack() as stack:
         stack.enter_context(limit("RLIMIT_NOFILE", 200))
         taken: list[int] = []
@@ -99,7 +99,7 @@ def descriptors_left(count: int) -> Iterator[None]:
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """A copy that hangs fails, where the system can interrupt it."""
+    """Fails a copy that hangs, where the system has a timer for it."""
 
     def give_up(*_: object) -> None:
         msg = f"still copying after {PATIENCE} s"

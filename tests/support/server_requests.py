@@ -1,4 +1,4 @@
-"""What was asked of a file server, as the client in the kernel has counted it."""
+"""How many requests a file server got, as counted by the client in the kernel."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Counts(NamedTuple):
 
 
 def forget_requests() -> None:
-    """Starts to count at 0."""
+    """Sets the counters of SMB to 0."""
     STATS.write_text("0")
 
 
 def requests(share: str) -> Counts:
-    """What one SMB share was asked since."""
+    """The requests to one SMB share since then."""
     # "3) \\10.0.2.2\smb_xfs", then its counters, up to the next share
     parts = re.split(r"^\d+\) ", STATS.read_text(), flags=re.MULTILINE)[1:]
     (part,) = (part for part in parts if part.split("\n", 1)[0].strip().endswith(share.lower()))
@@ -33,7 +33,7 @@ def requests(share: str) -> Counts:
 
 
 def operations(mount: Path) -> dict[str, int]:
-    """What an NFS mount has asked its server, by operation: /proc/self/mountstats."""
+    """The requests of an NFS mount since it was mounted, by operation."""
     parts = re.split(r"^device ", Path("/proc/self/mountstats").read_text(), flags=re.MULTILINE)
     (part,) = (part for part in parts if f" mounted on {mount} with " in part)
     rows = re.findall(r"^\s+([A-Z_]+): (\d+) \d+ \d+", part, re.MULTILINE)

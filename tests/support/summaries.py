@@ -24,7 +24,7 @@ class Tally:
         self._seconds = dict.fromkeys(self._counts, 0.0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Counts an outcome once, where it was decided."""
+        """Counts each test once, in the phase that decided its outcome."""
         words = words_of(report.nodeid)
         for name in self._counts:
             if name in words:
@@ -47,7 +47,7 @@ class Ledger:
     """One line per FUSE mount: how many copies were compared with shutil's there."""
 
     def __init__(self, title: str) -> None:
-        """Stays silent as long as nothing is added."""
+        """Prints nothing unless something is added."""
         self._title = title
         self._rows: dict[str, Counter[str]] = {}
         self._seconds: dict[str, float] = {}
@@ -64,7 +64,7 @@ class Ledger:
         self._seconds[mount] = self._seconds.get(mount, 0) + time.monotonic() - started
 
     def skip(self, mount: str, reason: str) -> None:
-        """Says why there are none on a mount."""
+        """Notes why a mount is missing."""
         self._skipped[mount] = reason
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -79,15 +79,15 @@ class Ledger:
 
 
 class Table:
-    """What a file server was asked, one row per copy and one column per tool."""
+    """The requests to a file server, one row per copy and one column per tool."""
 
     def __init__(self, title: str) -> None:
-        """Stays silent as long as nothing is added."""
+        """Prints nothing unless something is added."""
         self._title = title
         self._rows: dict[str, dict[str, str]] = {}
 
     def add(self, row: str, tool: str, counts: server_requests.Counts) -> None:
-        """Notes what a tool has asked."""
+        """Adds the requests of a tool."""
         kinds = ", ".join(f"{number} {kind}" for kind, number in counts.kinds.items())
         told = f"{counts.total} ({kinds})" if tool == "speedcopy" else str(counts.total)
         self._rows.setdefault(row, {})[tool] = told
@@ -107,7 +107,7 @@ class Table:
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Lines whose columns stand below each other."""
+    """Lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines

@@ -29,7 +29,7 @@ def attributes(name: str, value: int) -> Step:
 
 
 def absent(path: str) -> Step:
-    """A name of the system's that is nothing here."""
+    """Skips the test if there is something of this name."""
 
     def look() -> None:
         if os.path.exists(path):
@@ -80,7 +80,7 @@ def on_share(stack: ExitStack) -> None:
 
 
 def both_names(src: str, dst: str, *, gone: bool = False) -> Promise:
-    """Ours tells both names where shutil tells none, and leaves no empty file (``gone``)."""
+    """The error has both names where shutil's has none; an empty file (``gone``) is removed."""
 
     def of(theirs: Outcome) -> Outcome:
         failure = theirs.failure
@@ -94,7 +94,7 @@ def both_names(src: str, dst: str, *, gone: bool = False) -> Promise:
 
 
 def attribute_cases() -> list[Case]:
-    """Data only: whatever src is, dst stays or becomes an ordinary file, written to now."""
+    """Only data is copied: dst gets neither the attributes of src nor its time."""
     cases = [
         Case(f"attributes of {name} {value:#x}, {state}", (*steps, attributes(name, value)))
         for value in (READ_ONLY, HIDDEN, SYSTEM, HIDDEN | SYSTEM, ARCHIVE, 0x80)
@@ -112,7 +112,7 @@ def attribute_cases() -> list[Case]:
 
 
 def name_cases() -> list[Case]:
-    """Names that only Windows refuses, cuts or takes for a device."""
+    """Names that only Windows refuses, shortens or takes for a device."""
     one = (file("src"),)
     bad = [f"a{letter}" for letter in '<>|?*"\1']
     bad += ["a:b:c", "q:x", "d...", "d ", "d.", "...", "\1"]
@@ -161,7 +161,7 @@ def long_cases() -> list[Case]:
 
 
 def device_cases() -> list[Case]:
-    """Reserved names are devices, in any folder; they are the standard library's."""
+    """Reserved names are devices, in any folder; the fallback copies them."""
     one = (file("src"),)
     names = ("NUL", "nul", "NUL.txt", ".\\NUL", "\\\\.\\NUL", "CON", "CONIN$", "CONOUT$", "PRN",
              "AUX", "COM1", "LPT1", "\\\\.\\pipe\\nope")  # fmt: skip

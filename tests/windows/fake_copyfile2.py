@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Names a library that has been compiled already; tools/lab.py --windows does that.
+#: Path of a library that is compiled already; tools/lab.py --windows sets it.
 VARIABLE = "SPEEDCOPY_FAKE_COPYFILE2"
 
 SOURCE = Path(__file__).parents[2] / "tools/lab/wine/fake_copyfile2.c"
@@ -27,11 +27,11 @@ CALLS = 4
 PREFIX = 16
 ANY_FLAG = 0xFFFFFFFF
 
-#: What a progress routine can answer.
+#: What CopyFile2's progress routine can return.
 CANCEL, STOP = 1, 2
 
-#: When the fake lets the test act: before it opens a file, when Windows would have sent the
-#: first message, and when all is closed again. In the order of the C file.
+#: When the fake calls the test: before it opens a file, when Windows would have sent the first
+#: message, and when all is closed again. In the order of the C file.
 MOMENTS = ("open", "started", "return")
 
 if os.name == "nt":
@@ -95,11 +95,11 @@ def library() -> str:
 
 
 class Stop(Exception):  # noqa: N818
-    """What a progress raises."""
+    """The exception that a progress callback raises."""
 
 
 def stop(*_: int) -> None:
-    """A progress that cancels."""
+    """A progress callback that cancels the copy."""
     raise Stop
 
 
@@ -107,7 +107,7 @@ def stop(*_: int) -> None:
 def faked(
     at: Optional[Mapping[str, Callable[[], object]]] = None, **script: Any
 ) -> Iterator[Script]:
-    """Lets the fake copy for a while; ``script`` has its fields.
+    """Uses the fake for a ``with`` block; ``script`` has its fields.
 
     ``at`` has what the test does at a moment of :data:`MOMENTS`. What it raises comes out of
     here.

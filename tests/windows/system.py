@@ -1,4 +1,4 @@
-"""What tests ask of Windows itself. Where this is not Windows, importing it skips the module."""
+"""Calls and constants of Windows. On another system, importing this skips the test module."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READ_ONLY, HIDDEN, SYSTEM, ARCHIVE = 1, 2, 4, 0x20
 #: The share of a folder of this machine; tools/lab.py --windows makes one.
 SHARE = os.environ.get("SPEEDCOPY_LAB_UNC", "")
 
-#: Lifts the limit of 260 characters, and all that Windows reads into a name.
+#: Before a name: no limit of 260 characters, and no character is special.
 PREFIX = "\\\\?\\"
 
 
@@ -33,7 +33,7 @@ def kernel32() -> Any:
 
 @contextmanager
 def opened(name: str, share: int) -> Iterator[None]:
-    """Somebody writes to a file, and lets others do what ``share`` says: 1 read, 2 write."""
+    """Holds a file open for writing; ``share`` is what others may do: 1 read, 2 write."""
     windows = kernel32()
     windows.CreateFileW.restype = ctypes.c_void_p
     handle = windows.CreateFileW(name, 0x40000000, share, None, 3, 0, None)

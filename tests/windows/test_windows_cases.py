@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 @pytest.mark.parametrize("copy", ["copyfile", "transfer", "twice"])
 def test_case(case: Case, copy: str, folder: Path) -> None:
-    """What shutil.copyfile makes of it, attributes and all; or what we promise instead."""
+    """The same outcome as shutil.copyfile, attributes included; or the promised one."""
 
     def transfer(src: Any, dst: Any, **options: Any) -> Any:
         speedcopy.transfer(src, dst, **options)

@@ -32,7 +32,7 @@ class TestAsked:
 
     @pytest.mark.parametrize("over", [False, True])
     def test_flags(self, over: bool, src: Path, dst: Path) -> None:
-        """Data only; links are followed, no stream is copied; the parameters are the SDK's."""
+        """Only data is copied, links are followed; flags and sizes are those of the SDK."""
         if over:
             dst.write_bytes(b"old")
         with faked() as fake:
@@ -45,7 +45,7 @@ class TestAsked:
 
     @pytest.mark.parametrize("known", [0, 0xFFF], ids=["no flag", "before 10 2004"])
     def test_older_windows(self, known: int, src: Path, dst: Path) -> None:
-        """Where streams would come along, CopyFile2 is not used; that is asked once."""
+        """Where streams would be copied too, CopyFile2 is not used; this is tried once."""
         with faked(known_flags=known) as fake:
             for _ in range(3):
                 told = speedcopy.transfer(src, dst)
@@ -88,14 +88,14 @@ class TestAsked:
 
     @pytest.mark.parametrize("name", ["\ud800", "x\udc80", "\U0001f600", "ü"])
     def test_characters(self, name: str, src: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Half a character of UTF-16 is one to Windows."""
+        """Windows accepts half a character of UTF-16 in a name."""
         monkeypatch.chdir(src.parent)
         with faked(results=[1]) as fake:
             speedcopy.copyfile("src", name)
         assert fake.dst == name
 
     def test_long_share(self, src: Path) -> None:
-        """A server has a prefix of its own."""
+        """A long name on a server gets another prefix."""
         if not SHARE:
             pytest.skip("no share here: SPEEDCOPY_LAB_UNC names none")
         name = os.path.join(SHARE, "x" * 240)
@@ -110,7 +110,7 @@ class TestAsked:
     @pytest.mark.parametrize("over", [False, True])
     @pytest.mark.parametrize("value", [1, 2, 4, 7, 0x20])
     def test_attributes(self, value: int, over: bool, src: Path, dst: Path) -> None:
-        """Neither the attributes of src nor its time come along, however often it is copied."""
+        """Neither the attributes of src nor its time are copied, however often it is copied."""
         windows = kernel32()
         if over:
             dst.write_bytes(b"old")
@@ -129,7 +129,7 @@ class TestAsked:
         windows.SetFileAttributesW(str(src), 0x80)
 
     def test_link(self, src: Path, dst: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A link is followed, or copied as a link, and that is the standard library's."""
+        """A link is followed; the fallback copies it as a link."""
         copied: list[tuple[object, ...]] = []
         monkeypatch.setattr(os.path, "islink", lambda path: os.fspath(path) == str(src))
         monkeypatch.setattr(
@@ -157,7 +157,7 @@ class TestAsked:
         assert fake.calls == 0
 
     def test_no_holes(self, src: Path, dst: Path) -> None:
-        """CopyFile2 may clone, holes and all: a dst without holes is not its business."""
+        """CopyFile2 may clone with holes, so ``sparse=False`` does not use it."""
         with faked() as fake:
             told = speedcopy.transfer(src, dst, sparse=False)
             assert (told.mechanism, told.declined) == ("shutil.copyfile", {})

@@ -1,4 +1,4 @@
-"""Progress, Ctrl-C and threads, while CopyFile2 or the standard library copies."""
+"""Progress, Ctrl-C and threads, while CopyFile2 or the fallback copies."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class TestProgress:
         assert min(gaps, default=1) >= 0.05
 
     def test_short(self, src: Path, dst: Path) -> None:
-        """Of a copy that is done at once, only the end is told."""
+        """A quick copy calls progress at the end only."""
         told: list[tuple[int, int]] = []
         with faked():
             speedcopy.copyfile(src, dst, progress=lambda *now: told.append(now))
         assert told == [(src.stat().st_size,) * 2]
 
     def test_slow_to_begin(self, src: Path, dst: Path) -> None:
-        """Nothing is told before CopyFile2 has told how much there is: 0 of 0 would be the end."""
+        """No call before CopyFile2 reports the size: 0 of 0 would mean the end."""
         told: list[tuple[int, int]] = []
         with faked(delay=120) as fake:
             speedcopy.copyfile(src, dst, progress=lambda *now: told.append(now))
@@ -68,7 +68,7 @@ class TestProgress:
     @pytest.mark.parametrize("old", [None, 10, 999_999])
     @pytest.mark.parametrize("kind", [Stop, KeyboardInterrupt, SystemExit, OSError])
     def test_raises(self, kind: type[BaseException], old: Any, src: Path, dst: Path) -> None:
-        """The copy stops, and the exception comes out; nothing that could pass for a copy stays."""
+        """The copy stops and raises the exception; no complete dst is left."""
         if old:
             dst.write_bytes(b"o" * old)
         raised = kind("enough")
@@ -89,7 +89,7 @@ class TestProgress:
             assert not dst.exists()
 
     def test_read_only_src(self, src: Path, dst: Path) -> None:
-        """What is stopped over an old file is cut and writable, whatever src is."""
+        """An old dst of a cancelled copy is truncated and writable, though src is read-only."""
         dst.write_bytes(b"o" * 999_999)
         os.chmod(src, 0o444)
 
@@ -102,7 +102,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("old", [None, 10])
     def test_raises_at_the_end(self, old: Any, src: Path, dst: Path) -> None:
-        """Then all is copied; a new file goes nevertheless."""
+        """All is copied by then; a new dst is removed nevertheless."""
         if old:
             dst.write_bytes(b"o" * old)
 
@@ -113,7 +113,7 @@ class TestProgress:
         assert (dst.exists() and dst.read_bytes() == src.read_bytes()) == bool(old)
 
     def test_not_called_again(self, src: Path, dst: Path) -> None:
-        """What has raised is not asked again, whatever CopyFile2 still has to say."""
+        """A callback that has raised is not called again, though CopyFile2 sends more messages."""
         calls = []
 
         def progress(copied: int, _total: int) -> None:
@@ -126,7 +126,7 @@ class TestProgress:
 
     @pytest.mark.parametrize("over", [False, True])
     def test_signal(self, over: bool, src: Path, dst: Path) -> None:
-        """Ctrl-C stops a copy that nobody watches."""
+        """Ctrl-C stops a copy without a callback."""
         if over:
             dst.write_bytes(b"old")
         timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
@@ -141,7 +141,7 @@ class TestProgress:
         assert dst.exists() == over
 
     def test_other_threads_run(self, src: Path, dst: Path) -> None:
-        """The lock is not held in between."""
+        """Other threads run between two messages."""
         steps = 0
         with faked(chunk=10_000, pause=10):
             thread = threading.Thread(target=speedcopy.copyfile, args=(src, dst))
@@ -152,7 +152,7 @@ class TestProgress:
         assert steps > 20
 
     def test_threads(self, folder: Path) -> None:
-        """Eight copies at once: each progress hears of its own, and stops its own."""
+        """Eight copies at once: each callback is called for its own copy, and stops that only."""
         sizes = [200_000 + index * 1000 for index in range(8)]
         stops = [Stop(index) if index % 2 else None for index in range(8)]
 
@@ -181,7 +181,7 @@ class TestProgress:
         assert fake.calls == 8
 
     def test_left_to_the_standard_library(self, folder: Path, dst: Path) -> None:
-        """There, too, progress is called, and stops it."""
+        """The fallback calls progress as well, and an exception stops it."""
         src = folder / "large"
         src.write_bytes(os.urandom(1 << 20) * 24)
         told: list[tuple[int, int]] = []
@@ -196,7 +196,7 @@ class TestProgress:
 
     @pytest.mark.skipif(not IS_WINE, reason="only Wine's CopyFile2 never calls back")
     def test_wine(self, folder: Path, dst: Path) -> None:
-        """What takes long is not given to a CopyFile2 that nobody can stop."""
+        """Large files are not copied by Wine's CopyFile2, which cannot be stopped."""
         src = folder / "large"
         for size, mechanism in ((4 << 20, "CopyFile2"), ((4 << 20) + 1, "shutil.copyfile")):
             with open(src, "wb") as new:

@@ -18,7 +18,7 @@ DISK_FULL, INVALID_ARGUMENT = of_win32(112), of_win32(87)
 THEIRS = b"somebody else's"
 
 
-#: How a copy ends, and what the fake has to do for it: tell slowly, so that there is a tick.
+#: How a copy ends, and what the fake has to do for it: pauses make time for a tick.
 ENDS: dict[str, tuple[dict[str, Any], Any]] = {
     "success": ({}, None),
     "cancelled": ({"chunk": 10_000, "pause": 30}, Stop),
@@ -29,7 +29,7 @@ ENDS: dict[str, tuple[dict[str, Any], Any]] = {
 
 
 def copy_to_the(end: str, src: Path, dst: Path, **moments: Callable[[], object]) -> Any:
-    """One copy that ends so, while the test acts at these moments; the fake."""
+    """Makes a copy that ends so, while the test acts at these moments. Returns the fake."""
     script, error = ENDS[end]
     progress = stop if error is Stop else None
     with faked(at=moments, **script) as fake:
@@ -43,7 +43,7 @@ def copy_to_the(end: str, src: Path, dst: Path, **moments: Callable[[], object])
 
 @pytest.fixture(params=[READ_ONLY, HIDDEN], ids=["read-only", "hidden"])
 def other(request: pytest.FixtureRequest, folder: Path) -> Path:
-    """Somebody else's file, as they want it to be."""
+    """Somebody else's file, with its attributes."""
     path = folder / "other"
     path.write_bytes(THEIRS)
     os.utime(path, (1e9, 1e9))
@@ -60,17 +60,17 @@ def assert_untouched(path: Path) -> None:
 
 
 class TestCreatedMeanwhile:
-    """Somebody creates dst after our look has found none."""
+    """Somebody creates dst after we have looked for it and found none."""
 
     def test_success(self, src: Path, dst: Path) -> None:
-        """Their file is overwritten, as the standard library would; after a second look."""
+        """After a second look their file is overwritten, as the standard library would do."""
         fake = copy_to_the("success", src, dst, open=lambda: dst.write_bytes(THEIRS))
         assert list(fake.flags[:2]) == [0x8009, 0x8008]
         assert dst.read_bytes() == src.read_bytes()
 
     @pytest.mark.parametrize("end", ["cancelled", "cancelled at the end", "disk full, left"])
     def test_not_deleted(self, end: str, src: Path, dst: Path) -> None:
-        """A file that we have not made is cut to what was copied."""
+        """A file that we have not created is truncated to what was copied."""
         made: list[Path] = []
 
         def create() -> None:
@@ -84,7 +84,7 @@ class TestCreatedMeanwhile:
         assert (dst.stat().st_size == src.stat().st_size) == (end == "cancelled at the end")
 
     def test_again_and_again(self, src: Path, dst: Path) -> None:
-        """It ends, with a file that the standard library has made."""
+        """After some tries the fallback makes the copy."""
         with faked(at={"open": lambda: dst.write_bytes(b"x"), "return": dst.unlink}) as fake:
             told = speedcopy.transfer(src, dst)
         assert fake.calls == 4
@@ -100,7 +100,7 @@ class TestCreatedMeanwhile:
         assert src.stat().st_size == 256_000
 
     def test_hidden(self, src: Path, dst: Path, other: Path) -> None:
-        """Their attributes are what the second look has found, and stay."""
+        """Their file keeps its attributes."""
         kernel32().SetFileAttributesW(str(other), HIDDEN)
         copy_to_the("success", src, dst, open=lambda: dst.exists() or other.rename(dst))
         assert dst.read_bytes() == src.read_bytes()
@@ -113,7 +113,7 @@ class TestReplaced:
     @pytest.mark.parametrize("end", ENDS)
     @pytest.mark.parametrize("old", [None, 10, 999_999])
     def test_before_return(self, end: str, old: Any, src: Path, dst: Path, other: Path) -> None:
-        """Theirs is neither removed, nor cut, nor changed, however the copy ends."""
+        """Their file is neither removed nor truncated nor changed, however the copy ends."""
         if old:
             dst.write_bytes(b"o" * old)
 
@@ -127,7 +127,7 @@ class TestReplaced:
 
     @pytest.mark.parametrize("end", ["success", "cancelled", "disk full, left"])
     def test_before_open(self, end: str, src: Path, dst: Path, other: Path) -> None:
-        """A file that CopyFile2 does not write is not ours, though we have looked at it."""
+        """The file that we have looked at, and CopyFile2 has not written, is left alone."""
         other.rename(dst)
         kernel32().SetFileAttributesW(str(dst), HIDDEN)
         moved = dst.with_name("moved")
@@ -143,7 +143,7 @@ class TestReplaced:
         assert kernel32().GetFileAttributesW(str(dst)) == ARCHIVE
 
     def test_moved_before_open(self, src: Path, dst: Path) -> None:
-        """A file that CopyFile2 has made, but may not have, stays."""
+        """A new file whose creator is not certain is not removed."""
         dst.write_bytes(b"o" * 999_999)
         moved = dst.with_name("moved")
         fake = copy_to_the("cancelled", src, dst, open=lambda: dst.rename(moved))
@@ -167,12 +167,12 @@ class TestReplaced:
 
 
 class TestWithoutMessages:
-    """CopyFile2 has told nothing: what it has done is not known."""
+    """CopyFile2 has sent no message: what it has done is not known."""
 
     @pytest.mark.parametrize("old", [10, 999_999])
     @pytest.mark.parametrize("code", [DISK_FULL, of_win32(39)])
     def test_not_cut(self, code: int, old: int, src: Path, dst: Path) -> None:
-        """What CopyFile2 has not opened is not cut, nor is its time another one."""
+        """A file that CopyFile2 has not opened is not truncated, and keeps its time."""
         dst.write_bytes(b"o" * old)
         os.utime(dst, (1e9, 1e9))
         with faked(results=[code]), pytest.raises(OSError) as caught:  # noqa: PT011
@@ -181,7 +181,7 @@ class TestWithoutMessages:
         assert (dst.read_bytes(), dst.stat().st_mtime) == (b"o" * old, 1e9)
 
     def test_failure(self, src: Path, dst: Path, other: Path) -> None:
-        """A file that may be somebody else's stays."""
+        """A file that may be somebody else's is not removed."""
         at = {"return": lambda: other.rename(dst)}
         with faked(results=[DISK_FULL], at=at), pytest.raises(OSError, match="WinError 112"):
             speedcopy.copyfile(src, dst)
@@ -191,7 +191,7 @@ class TestWithoutMessages:
     @pytest.mark.parametrize("old", [None, 10, 999_999])
     @pytest.mark.parametrize("value", [0x20, READ_ONLY | HIDDEN])
     def test_success(self, value: int, old: Any, silent: int, src: Path, dst: Path) -> None:
-        """The copy has the time of src, and is ours by that."""
+        """A file with the time of src is our copy."""
         if old:
             dst.write_bytes(b"o" * old)
         os.utime(src, (1e9, 1e9))
@@ -207,7 +207,7 @@ class TestWithoutMessages:
     @pytest.mark.parametrize("old", [None, 10])
     @pytest.mark.parametrize("progress", [None, stop])
     def test_replaced(self, progress: Any, old: Any, src: Path, dst: Path, other: Path) -> None:
-        """A file with another time is not."""
+        """A file with another time is not our copy."""
         if old:
             dst.write_bytes(b"o" * old)
 
@@ -225,7 +225,7 @@ class TestWithoutMessages:
 
     @pytest.mark.parametrize("old", [None, 10])
     def test_raises_at_the_end(self, old: Any, src: Path, dst: Path) -> None:
-        """A new file goes."""
+        """A new file is removed."""
         if old:
             dst.write_bytes(b"o" * old)
         with faked(silent=1), pytest.raises(Stop):
@@ -263,7 +263,7 @@ class TestInvalidArgument:
 
 
 class TestKeptAttributes:
-    """What a dst keeps of its own."""
+    """The attributes that a dst keeps."""
 
     def test_constants(self) -> None:
         """Read-only, hidden, system, temporary, not indexed, pinned, unpinned."""
@@ -271,7 +271,7 @@ class TestKeptAttributes:
 
     @pytest.mark.parametrize("value", [0x2, 0x4, 0x100, 0x2000, 0x80000, 0x100000], ids=hex)
     def test_kept(self, value: int, src: Path, dst: Path) -> None:
-        """Whatever this system can give a file."""
+        """Each of them is kept, where this system can set it."""
         windows = kernel32()
         dst.write_bytes(b"old")
         windows.SetFileAttributesW(str(dst), value)

@@ -1,4 +1,4 @@
-"""CopyFile2 refuses or fails, here and as a fake: which exception, and who copies then."""
+"""CopyFile2 refuses or fails: the exception, or the copy that the fallback makes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import speedcopy
 from speedcopy import _boundary, _results
 from speedcopy._native import lib
 
-#: Win32 codes that a copy may meet, by name; what Python makes of them is its business.
+#: Win32 codes that a copy may meet, by name.
 MET = {
     "FILE_NOT_FOUND": 2, "PATH_NOT_FOUND": 3, "TOO_MANY_OPEN_FILES": 4, "ACCESS_DENIED": 5,
     "INVALID_HANDLE": 6, "NOT_ENOUGH_MEMORY": 8, "INVALID_DRIVE": 15, "NOT_SAME_DEVICE": 17,
@@ -63,7 +63,7 @@ class TestErrors:
     def test_winerror(
         self, layout: str, names: tuple[str, str], winerror: int, kind: type[OSError], src: Path
     ) -> None:
-        """What shutil has not: the code of Windows, beside the one name that it is about."""
+        """Errors have Windows' code, which shutil's lack, and the name that is at fault."""
         if layout:
             src.with_name("dst").write_bytes(b"old")
             os.chmod(src.with_name("dst"), 0o444)
@@ -90,12 +90,12 @@ class TestErrors:
 
 
 class TestRefused:
-    """CopyFile2 says no: the standard library has the last word."""
+    """CopyFile2 fails: the fallback copies, or raises."""
 
     @pytest.mark.parametrize("over", [False, True])
     @pytest.mark.parametrize("name", MET)
     def test_win32(self, name: str, over: bool, src: Path, dst: Path) -> None:
-        """It may be only CopyFile2 that cannot."""
+        """The fallback copies, as only CopyFile2 may be unable to."""
         if over:
             dst.write_bytes(b"o" * 999_999)
         with faked(results=[of_win32(MET[name])] * 4) as fake:
@@ -103,13 +103,13 @@ class TestRefused:
         assert dst.read_bytes() == src.read_bytes()
         assert (told.mechanism, told.copied) == ("shutil.copyfile", src.stat().st_size)
         assert told.declined == {"CopyFile2": f"WinError {MET[name]}"}
-        # whether it is the file or a flag is asked once; "exists" is followed by another look
+        # whether the file or a flag is invalid is tried once; after "exists" we look for dst again
         asked_again = {"INVALID_PARAMETER": 2} if over else {"INVALID_PARAMETER": 2, **EXIST}
         assert fake.calls == asked_again.get(name, 1)
 
     @pytest.mark.parametrize("code", [0x80004001, 0x80004005, 0x8000FFFF, 0xD0000022, 0x80040154])
     def test_other_hresult(self, code: int, src: Path, dst: Path) -> None:
-        """What is no Win32 code is told as it is."""
+        """An HRESULT that is no Win32 code is reported as it is."""
         with faked(results=[hresult(code)]):
             told = speedcopy.transfer(src, dst)
         assert told.declined == {"CopyFile2": f"HRESULT 0x{code:08X}"}
@@ -124,7 +124,7 @@ class TestRefused:
     @pytest.mark.parametrize("name", FULL)
     @pytest.mark.parametrize("old", [None, 10, 999_999])
     def test_full(self, name: str, old: Any, src: Path, dst: Path) -> None:
-        """A full disk is believed: no new file is left, an old one is cut to what was copied."""
+        """A full disk has no fallback: both names are in the error, and no new file is left."""
         if old:
             dst.write_bytes(b"o" * old)
         code = FULL[name]
@@ -138,7 +138,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("old", [None, 999_999])
     def test_midway(self, old: Any, src: Path, dst: Path) -> None:
-        """What fails half-way is copied by reading and writing."""
+        """After a failure half-way, the fallback copies."""
         if old:
             dst.write_bytes(b"o" * old)
         with faked(fail_after=2, failure=of_win32(64)):
@@ -150,7 +150,7 @@ class TestRefused:
     @pytest.mark.parametrize("old", [None, 999_999])
     @pytest.mark.parametrize("value", [1, 2, 4, 7])
     def test_midway_with_attributes(self, value: int, old: Any, src: Path, dst: Path) -> None:
-        """Nor does a dst that has got the attributes of src already stop the standard library."""
+        """The fallback also copies over a dst that has got the attributes of src already."""
         windows = kernel32()
         if old:
             dst.write_bytes(b"o" * old)
@@ -178,7 +178,7 @@ class TestRefused:
         assert (caught.value.winerror, caught.value.filename) == (5, str(dst))  # type: ignore[attr-defined, unused-ignore]
 
     def test_another_error_does_not(self, src: Path, dst: Path) -> None:
-        """A code that means something else would be a lie."""
+        """When it fails otherwise, CopyFile2's code is not part of the error."""
         with faked(results=[of_win32(32)]), pytest.raises(FileNotFoundError) as caught:
             speedcopy.copyfile(src.with_name("missing"), dst)
         assert getattr(caught.value, "winerror", None) is None
@@ -199,7 +199,7 @@ class TestRefused:
         ],
     )
     def test_not_asked(self, name: str, src: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Devices, pipes and streams are none of CopyFile2's business."""
+        """CopyFile2 is not called for devices, pipes and streams."""
         monkeypatch.chdir(src.parent)
         with faked() as fake:
             for names in ((name, "dst"), ("src", name)):
