@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Optional
 import pytest
 from support.descriptors import descriptors
 from support.filesystems import Mounts
-from support.lab_choice import chosen, dealt, is_on
-from support.lab_mounts import MOUNTED, NO_LAB, SKIPPED, remove, root
+from support.lab_mounts import MOUNTED, NO_LAB, SKIPPED, chosen, dealt, is_on, remove, root
 from support.summaries import Tally
 
 import speedcopy

@@ -12,7 +12,7 @@ import pytest
 from contract.crossed import STATES
 from contract.outcome import BEFORE, Case, Entry, outcome_in
 from support.filesystems import CLONING, KINDS, extents
-from support.layout import file, pattern, sparse
+from support.layout import file, make_pair, pattern, sparse
 from support.sizes import KIB, MIB
 
 import speedcopy
@@ -71,8 +71,7 @@ def test_contract(place: Path) -> None:
 def test_shorter(place: Path) -> None:
     """1000 bytes over 5000 leave 1000, and an empty file leaves none."""
     for size in (1000, 0):
-        (place / "src").write_bytes(pattern(size))
-        (place / "dst").write_bytes(pattern(5000, "dst"))
+        make_pair(place, size, 5000)
         speedcopy.copyfile(place / "src", place / "dst")
         assert (place / "dst").read_bytes() == pattern(size)
 
@@ -85,9 +84,7 @@ def test_shorter(place: Path) -> None:
 )
 def test_clones(place: Path, reflink: Any, size: int, before: int | None) -> None:
     """Where clones are possible they are made, whatever dst was: both share all extents."""
-    (place / "src").write_bytes(pattern(size))
-    if before is not None:
-        (place / "dst").write_bytes(pattern(before, "dst"))
+    make_pair(place, size, before)
     told = speedcopy.transfer(place / "src", place / "dst", reflink=reflink)
     assert (told.mechanism, told.copied, told.declined) == ("FICLONE", size, {})
     found = extents(place / "dst")
@@ -121,9 +118,7 @@ def test_every_byte_is_written(place: Path) -> None:
 @pytest.mark.parametrize("before", [None, 0, 5000])
 def test_clone_of_nothing(place: Path, before: int | None) -> None:
     """An empty file can be cloned too."""
-    (place / "src").write_bytes(b"")
-    if before is not None:
-        (place / "dst").write_bytes(pattern(before, "dst"))
+    make_pair(place, 0, before)
     speedcopy.transfer(place / "src", place / "dst", reflink="always")
     assert (place / "dst").read_bytes() == b""
 
@@ -146,9 +141,7 @@ def refuse_clone(src: Path, dst: Path) -> None:
 @pytest.mark.parametrize("before", [None, 0, 5000])
 def test_no_clone(place: Path, size: int, before: int | None) -> None:
     """Where none is possible, ``reflink="always"`` leaves no new file and an old one as it was."""
-    (place / "src").write_bytes(pattern(size))
-    if before is not None:
-        (place / "dst").write_bytes(pattern(before, "dst"))
+    make_pair(place, size, before)
     refuse_clone(place / "src", place / "dst")
 
 
@@ -210,9 +203,7 @@ def test_no_holes_through_an_overlay(place: Path) -> None:
 def test_full(place: Path, before: int | None) -> None:
     """The error of a full disk has both names. A new dst is removed; an old one begins like src."""
     free = shutil.disk_usage(place).free
-    (place / "src").write_bytes(pattern(BIG))
-    if before:
-        (place / "dst").write_bytes(pattern(before, "dst"))
+    make_pair(place, BIG, before)
     with (place / "filler").open("wb") as filler:
         os.posix_fallocate(filler.fileno(), 0, free - BIG - 12 * MIB)
     with pytest.raises(OSError, match=r"src.*dst") as full:

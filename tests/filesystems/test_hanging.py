@@ -17,7 +17,7 @@ from support.filesystems import UnavailableError
 from support.fuse_contract import BRIEFLY, EXECUTORS
 from support.fuse_mounts import misbehaving
 from support.hostile_fuse import Switches
-from support.layout import pattern
+from support.layout import make_pair, pattern
 from support.process_limits import patience
 from support.sizes import MIB
 
@@ -93,9 +93,7 @@ def test_ctrl_c(request_: str, executor: str, fuse: FuseMounts, *, direct_io: bo
     operation, skip, on, before = REQUESTS[request_]
     name = f"{request_} {executor} {direct_io}".replace('"', "")
     folder, store = mount.fresh(name)
-    (store / "src").write_bytes(pattern(SIZE))
-    if before is not None:
-        (store / "dst").write_bytes(pattern(before, "dst"))
+    make_pair(store, SIZE, before)
     mount.behave(Switches(on=on, direct_io=direct_io, hang=(operation, skip)))
     with pytest.raises(KeyboardInterrupt), ctrl_c(mount) as pressed:
         EXECUTORS[executor](folder / "src", folder / "dst")

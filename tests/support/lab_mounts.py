@@ -1,4 +1,4 @@
-"""The lab's mounts as tests see them: their names, fresh folders on them, their servers.
+"""The lab's mounts as tests see them: names, fresh folders, servers; and which tests run where.
 
 The table is the lab's own, ``tools/lab/vm/mounts.py``; where the mounts are is in the environment
 that ``python tools/lab.py -- python -m pytest`` sets. Without it these tests are skipped.
@@ -7,12 +7,14 @@ that ``python tools/lab.py -- python -m pytest`` sets. Without it these tests ar
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ import pytest
 from lab.vm.mounts import MOUNTS, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from lab.vm.mounts import Mount
 
@@ -155,3 +157,38 @@ def filled(disk: Path, free: int) -> Iterator[None]:
         yield
     finally:
         filler.unlink()
+
+
+# Which tests a run with --mounts and --deal consists of.
+
+
+def chosen(wanted: str, names: Iterable[str]) -> list[str]:
+    """The names that match one of the patterns; ``wanted`` has them separated by commas."""
+    patterns = wanted.split(",")
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def words_of(nodeid: str) -> list[str]:
+    """The words in the brackets of a test's id."""
+    inside = re.search(r"\[(.*)\]$", nodeid, re.DOTALL)
+    return re.split(r"[- ]", inside[1]) if inside else []
+
+
+def is_on(item: pytest.Item, names: Collection[str]) -> bool:
+    """Whether a test copies on, or from, one of these mounts."""
+    return next((word in names for word in words_of(item.nodeid) if word in ALL), False)
+
+
+def dealt(items: Iterable[pytest.Item], every: int) -> set[pytest.Item]:
+    """Of the tests with the fixture ``folder``, each Nth; on each mount another one is first."""
+    kept = set()
+    seen: dict[str, int] = {}
+    for item in items:
+        if "base" not in getattr(item, "fixturenames", ()):
+            kept.add(item)
+            continue
+        name = next(word for word in words_of(item.nodeid) if word in ALL)
+        number = seen[name] = seen.get(name, ALL.index(name)) + 1
+        if number % every == 0:
+            kept.add(item)
+    return kept

@@ -36,6 +36,13 @@ def pattern(size: int, name: str = "src") -> bytes:
     return noise[:size] if size <= len(noise) else (noise * (size // len(noise) + 1))[:size]
 
 
+def make_pair(folder: Path, size: int, before: Optional[int]) -> None:
+    """Makes a file ``src``, and a ``dst`` of ``before`` bytes unless that is None."""
+    (folder / "src").write_bytes(pattern(size))
+    if before is not None:
+        (folder / "dst").write_bytes(pattern(before, "dst"))
+
+
 def attempt(what: str, call: Callable[[], object]) -> None:
     """Calls something that may be impossible here, and skips the test if it is."""
     try:

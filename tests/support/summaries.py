@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from support.lab_choice import words_of
+from support.lab_mounts import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The two files that a test on Windows copies."""
+"""The files that a test on Windows copies from and to."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ def src(folder: Path) -> Path:
 
 
 @pytest.fixture
-def dst(folder: Path) -> Path:
-    """A name that is free."""
-    return folder / "dst"
+def dst(request: pytest.FixtureRequest, folder: Path) -> Path:
+    """A name that is free, or a file of as many bytes as the test is parametrised with."""
+    path, size = folder / "dst", getattr(request, "param", None)
+    if size:
+        path.write_bytes(b"o" * size)
+    return path

@@ -111,11 +111,9 @@ class TestReplaced:
     """Somebody moves dst away and puts a file of theirs there."""
 
     @pytest.mark.parametrize("end", ENDS)
-    @pytest.mark.parametrize("old", [None, 10, 999_999])
-    def test_before_return(self, end: str, old: Any, src: Path, dst: Path, other: Path) -> None:
+    @pytest.mark.parametrize("dst", [None, 10, 999_999], indirect=True)
+    def test_before_return(self, end: str, src: Path, dst: Path, other: Path) -> None:
         """Their file is neither removed nor truncated nor changed, however the copy ends."""
-        if old:
-            dst.write_bytes(b"o" * old)
 
         def replace() -> None:
             if dst.exists():
@@ -169,16 +167,16 @@ class TestReplaced:
 class TestWithoutMessages:
     """CopyFile2 has sent no message: what it has done is not known."""
 
-    @pytest.mark.parametrize("old", [10, 999_999])
+    @pytest.mark.parametrize("dst", [10, 999_999], indirect=True)
     @pytest.mark.parametrize("code", [DISK_FULL, of_win32(39)])
-    def test_not_cut(self, code: int, old: int, src: Path, dst: Path) -> None:
+    def test_not_cut(self, code: int, src: Path, dst: Path) -> None:
         """A file that CopyFile2 has not opened is not truncated, and keeps its time."""
-        dst.write_bytes(b"o" * old)
+        old = dst.read_bytes()
         os.utime(dst, (1e9, 1e9))
         with faked(results=[code]), pytest.raises(OSError) as caught:  # noqa: PT011
             speedcopy.copyfile(src, dst)
         assert caught.value.winerror in (112, 39)  # type: ignore[attr-defined, unused-ignore]
-        assert (dst.read_bytes(), dst.stat().st_mtime) == (b"o" * old, 1e9)
+        assert (dst.read_bytes(), dst.stat().st_mtime) == (old, 1e9)
 
     def test_failure(self, src: Path, dst: Path, other: Path) -> None:
         """A file that may be somebody else's is not removed."""
@@ -188,12 +186,10 @@ class TestWithoutMessages:
         assert_untouched(dst)
 
     @pytest.mark.parametrize("silent", [1, 2], ids=["no message", "no handle"])
-    @pytest.mark.parametrize("old", [None, 10, 999_999])
+    @pytest.mark.parametrize("dst", [None, 10, 999_999], indirect=True)
     @pytest.mark.parametrize("value", [0x20, READ_ONLY | HIDDEN])
-    def test_success(self, value: int, old: Any, silent: int, src: Path, dst: Path) -> None:
+    def test_success(self, value: int, silent: int, src: Path, dst: Path) -> None:
         """A file with the time of src is our copy."""
-        if old:
-            dst.write_bytes(b"o" * old)
         os.utime(src, (1e9, 1e9))
         kernel32().SetFileAttributesW(str(src), value)
         with faked(silent=silent):
@@ -204,12 +200,10 @@ class TestWithoutMessages:
         assert kernel32().GetFileAttributesW(str(dst)) == ARCHIVE
         assert dst.stat().st_mtime > 1e9
 
-    @pytest.mark.parametrize("old", [None, 10])
+    @pytest.mark.parametrize("dst", [None, 10], indirect=True)
     @pytest.mark.parametrize("progress", [None, stop])
-    def test_replaced(self, progress: Any, old: Any, src: Path, dst: Path, other: Path) -> None:
+    def test_replaced(self, progress: Any, src: Path, dst: Path, other: Path) -> None:
         """A file with another time is not our copy."""
-        if old:
-            dst.write_bytes(b"o" * old)
 
         def replace() -> None:
             dst.rename(dst.with_name("moved"))
@@ -223,40 +217,36 @@ class TestWithoutMessages:
                 speedcopy.copyfile(src, dst)
         assert_untouched(dst)
 
-    @pytest.mark.parametrize("old", [None, 10])
-    def test_raises_at_the_end(self, old: Any, src: Path, dst: Path) -> None:
+    @pytest.mark.parametrize("dst", [None, 10], indirect=True)
+    def test_raises_at_the_end(self, src: Path, dst: Path) -> None:
         """A new file is removed."""
-        if old:
-            dst.write_bytes(b"o" * old)
+        old = dst.exists()
         with faked(silent=1), pytest.raises(Stop):
             speedcopy.copyfile(src, dst, progress=stop)
-        assert dst.exists() == bool(old)
+        assert dst.exists() == old
 
 
 class TestInvalidArgument:
     """E_INVALIDARG once bytes have been moved is not about a flag."""
 
-    @pytest.mark.parametrize("old", [None, 999_999])
-    def test_midway(self, old: Any, src: Path, dst: Path) -> None:
+    @pytest.mark.parametrize("dst", [None, 999_999], indirect=True)
+    def test_midway(self, src: Path, dst: Path) -> None:
         """The copy is left to the standard library, without another try."""
-        if old:
-            dst.write_bytes(b"o" * old)
         with faked(fail_after=2, failure=INVALID_ARGUMENT) as fake:
             told = speedcopy.transfer(src, dst)
         assert (told.mechanism, told.declined) == ("shutil.copyfile", {"CopyFile2": "WinError 87"})
         assert dst.read_bytes() == src.read_bytes()
         assert all(flags & 0x8000 for flags in fake.flags[: fake.calls])
 
-    @pytest.mark.parametrize("old", [None, 999_999])
-    def test_cancelled(self, old: Any, src: Path, dst: Path) -> None:
+    @pytest.mark.parametrize("dst", [None, 999_999], indirect=True)
+    def test_cancelled(self, src: Path, dst: Path) -> None:
         """Nothing is copied once more after a cancelled copy."""
-        if old:
-            dst.write_bytes(b"o" * old)
+        old = dst.exists()
         script: dict[str, Any] = {"chunk": 50_000, "pause": 60, "stopped": INVALID_ARGUMENT}
         with faked(**script) as fake, pytest.raises(Stop):
             speedcopy.copyfile(src, dst, progress=stop)
         assert all(flags & 0x8000 for flags in fake.flags[: fake.calls])
-        assert dst.exists() == bool(old)
+        assert dst.exists() == old
         if old:
             assert 0 < dst.stat().st_size < src.stat().st_size
             assert src.read_bytes().startswith(dst.read_bytes())

@@ -122,11 +122,9 @@ class TestRefused:
             assert speedcopy.transfer(src, dst).mechanism == "CopyFile2"
 
     @pytest.mark.parametrize("name", FULL)
-    @pytest.mark.parametrize("old", [None, 10, 999_999])
-    def test_full(self, name: str, old: Any, src: Path, dst: Path) -> None:
+    @pytest.mark.parametrize("dst", [None, 10, 999_999], indirect=True)
+    def test_full(self, name: str, src: Path, dst: Path) -> None:
         """A full disk has no fallback: both names are in the error, and no new file is left."""
-        if old:
-            dst.write_bytes(b"o" * old)
         code = FULL[name]
         with faked(fail_after=2, failure=of_win32(code)) as fake, pytest.raises(OSError) as caught:  # noqa: PT011
             speedcopy.copyfile(src, dst)
@@ -136,24 +134,20 @@ class TestRefused:
         assert fake.calls == 1
         assert not dst.exists()  # CopyFile2 has deleted it, as it does
 
-    @pytest.mark.parametrize("old", [None, 999_999])
-    def test_midway(self, old: Any, src: Path, dst: Path) -> None:
+    @pytest.mark.parametrize("dst", [None, 999_999], indirect=True)
+    def test_midway(self, src: Path, dst: Path) -> None:
         """After a failure half-way, the fallback copies."""
-        if old:
-            dst.write_bytes(b"o" * old)
         with faked(fail_after=2, failure=of_win32(64)):
             told = speedcopy.transfer(src, dst)
         assert (told.mechanism, told.copied) == ("shutil.copyfile", src.stat().st_size)
         assert told.declined == {"CopyFile2": "WinError 64"}
         assert dst.read_bytes() == src.read_bytes()
 
-    @pytest.mark.parametrize("old", [None, 999_999])
+    @pytest.mark.parametrize("dst", [None, 999_999], indirect=True)
     @pytest.mark.parametrize("value", [1, 2, 4, 7])
-    def test_midway_with_attributes(self, value: int, old: Any, src: Path, dst: Path) -> None:
+    def test_midway_with_attributes(self, value: int, src: Path, dst: Path) -> None:
         """The fallback also copies over a dst that has got the attributes of src already."""
         windows = kernel32()
-        if old:
-            dst.write_bytes(b"o" * old)
         windows.SetFileAttributesW(str(src), value)
         with faked(fail_after=2, failure=of_win32(64), leaves=1):
             told = speedcopy.transfer(src, dst)
