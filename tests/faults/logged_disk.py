@@ -14,18 +14,9 @@ from contextlib import contextmanager, suppress
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from support import fuse_wire as wire
 from support.filesystems import unmount
 from support.fuse_server import READY, Server, mounted_device, server_process, tell
-from support.fuse_wire import (
-    ATTR_OUT,
-    ENTRY,
-    OPEN_OUT,
-    READ_OR_WRITE,
-    ROOT_ID,
-    WRITE_OUT,
-    attributes,
-    init_out,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,41 +43,41 @@ class ImageServer(Server):
         self._image, self._log = image, log
 
     def _attributes(self, nodeid: int) -> bytes:
-        folder = nodeid == ROOT_ID
+        folder = nodeid == wire.ROOT_ID
         st = os.stat("/" if folder else self._image)
-        return attributes(st, 0 if folder else st.st_size)
+        return wire.attributes(st, 0 if folder else st.st_size)
 
     # What follows are the operations, each by its name: of a node and a body the answer's body.
 
     def _init(self, _nodeid: int, body: bytes) -> bytes:
-        return init_out(body, 0)
+        return wire.init_out(body, 0)
 
     def _lookup(self, _nodeid: int, _body: bytes) -> bytes:
-        return ENTRY.pack(FILE_ID, 0, SECONDS, SECONDS, 0, 0) + self._attributes(FILE_ID)
+        return wire.ENTRY.pack(FILE_ID, 0, SECONDS, SECONDS, 0, 0) + self._attributes(FILE_ID)
 
     def _getattr(self, nodeid: int, _body: bytes) -> bytes:
-        return ATTR_OUT.pack(SECONDS, 0, 0) + self._attributes(nodeid)
+        return wire.ATTR_OUT.pack(SECONDS, 0, 0) + self._attributes(nodeid)
 
     def _open(self, _nodeid: int, _body: bytes) -> bytes:
         """There is one file only, so it needs no handle."""
-        return OPEN_OUT.pack(0, 0, 0)
+        return wire.OPEN_OUT.pack(0, 0, 0)
 
     def _release(self, _nodeid: int, _body: bytes) -> bytes:
         return b""
 
     def _read(self, _nodeid: int, body: bytes) -> bytes:
-        _, offset, length, *_ = READ_OR_WRITE.unpack_from(body)
+        _, offset, length, *_ = wire.READ_OR_WRITE.unpack_from(body)
         return os.pread(self._image, length, offset)
 
     def _write(self, _nodeid: int, body: bytes) -> bytes:
         """Logged before it is done, and done before it is answered."""
-        _, offset, length, *_ = READ_OR_WRITE.unpack_from(body)
-        data = memoryview(body)[READ_OR_WRITE.size :][:length]
+        _, offset, length, *_ = wire.READ_OR_WRITE.unpack_from(body)
+        data = memoryview(body)[wire.READ_OR_WRITE.size :][:length]
         for start in range(0, length, LONGEST):
             part = data[start : start + LONGEST]
             os.writev(self._log, [RECORD.pack(offset + start, len(part)), part])
         os.pwrite(self._image, data, offset)
-        return WRITE_OUT.pack(length, 0)
+        return wire.WRITE_OUT.pack(length, 0)
 
     def _fsync(self, _nodeid: int, _body: bytes) -> bytes:
         """What the loop device makes of a flush."""

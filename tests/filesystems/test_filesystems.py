@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.crossed import STATES
 from contract.outcome import BEFORE, Case, Entry, outcome_in
 from support.filesystems import CLONING, KINDS, extents
-from support.layout import file, make_pair, pattern, sparse
+from support.layout import call, file, make_pair, pattern, sparse
 from support.sizes import KIB, MIB
 
 import speedcopy
@@ -145,20 +144,13 @@ def test_no_clone(place: Path, size: int, before: int | None) -> None:
     refuse_clone(place / "src", place / "dst")
 
 
-def chattr(path: Path) -> None:
-    """Makes a new file of btrfs that is not copied on write."""
-    path.write_bytes(b"")
-    done = subprocess.run(["chattr", "+C", path], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no attribute C here: {done.stderr!r}")
-
-
 @on("btrfs")
 @pytest.mark.parametrize("special", ["src", "dst"])
 @pytest.mark.parametrize("before", [0, 1000, 3 * MIB + 4, 5 * MIB])
 def test_nodatacow(place: Path, special: str, before: int) -> None:
     """A file that is not copied on write and one that is cannot share; they are copied."""
-    chattr(place / special)
+    (place / special).write_bytes(b"")
+    call("attribute C", "chattr", "+C", str(place / special))
     for name, size in (("src", 3 * MIB + 4), ("dst", before)):
         with (place / name).open("ab") as opened:
             opened.write(pattern(size, name))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from support.fuse_mounts import Mount
+    from support.fuse_mounts import FuseMounts, Mount
 
 STDLIB = shutil.copyfile
 
@@ -258,25 +258,28 @@ def learn(dst: Path, _store: Path) -> None:
 
 
 def compare(
-    places: Places,
+    fuse: FuseMounts,
+    mount: str,
     role: str,
     table: Iterable[Copy],
     before: Callable[[Path, Path], object] = learn,
     executors: Iterable[str] = BRIEFLY,
-) -> Counts:
-    """Makes each copy by shutil and by ours, and compares them."""
-    counts = Counts()
+) -> None:
+    """Makes each copy by shutil and by ours, and fails if one of ours is worse."""
+    started, counts = time.monotonic(), Counts()
+    places = Places(fuse[mount], fuse.plain())
     for copy in table:
         theirs = places.run(copy, role, STDLIB, before)
         for executor in executors:
             ours = places.run(copy, role, EXECUTORS[executor], before)
             wrong = next(faults(copy, theirs, ours), "")
+            lost = not theirs.failure and theirs.dst != copy.source()
             counts.copies += 1
             counts.failed += bool(theirs.failure)
-            lost = not theirs.failure and theirs.dst != copy.source()
             counts.lost += lost
             counts.lost_too += lost and ours.dst == theirs.dst
             if wrong:
                 counts.wrong += 1
                 counts.faults.setdefault(wrong, []).append(f"{executor} {copy.id}")
-    return counts
+    fuse.ledger.note(mount, counts, started)
+    assert not counts.wrong, counts.lines()

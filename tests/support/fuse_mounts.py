@@ -270,7 +270,7 @@ class FuseMounts(ExitStack):
         super().__init__()
         mount_privately()
         self._top = top
-        self._ledger = ledger
+        self.ledger = ledger
         self._known: dict[str, Mount | UnavailableError] = {}
         self._plain: Optional[Path] = None
 
@@ -281,7 +281,7 @@ class FuseMounts(ExitStack):
                 run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self._top))
             except UnavailableError as error:
                 reason = str(error).splitlines()[0]
-                self._ledger.skip("all of it", reason)
+                self.ledger.skip("all of it", reason)
                 pytest.skip(f"no mounting here: {reason}")
             self.callback(unmount, self._top)
             self._plain = self._top / "plain"
@@ -299,6 +299,6 @@ class FuseMounts(ExitStack):
                 self._known[name] = error
         found = self._known[name]
         if isinstance(found, UnavailableError):
-            self._ledger.skip(name, str(found))
+            self.ledger.skip(name, str(found))
             pytest.skip(f"no {name}: {found}")
         return found

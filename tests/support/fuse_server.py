@@ -68,41 +68,30 @@ class Server:
         """Called when the process that made the request has got a signal."""
 
 
-def mount(device: int, folder: str) -> None:
-    """Mounts what the server behind an open /dev/fuse serves. Raises OSError."""
-    nosuid, nodev = 2, 4
-    options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other"
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(
-        b"hostile", os.fsencode(folder), b"fuse.hostile", nosuid | nodev, options.encode()
-    ):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), folder)
-
-
-def end_with_parent(parent: int) -> None:
-    """Has the kernel kill this process when the one that started it ends."""
-    pr_set_pdeathsig, sigkill = 1, 9
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def mounted_device(parent: str, folder: str) -> int:
-    """Mounts a new /dev/fuse in the server's process, or ends that with the reason."""
-    end_with_parent(int(parent))
+    """Mounts a new /dev/fuse, in the process of a server. The process ends if that fails.
+
+    The kernel kills the process when its parent ends.
+    """
+    pr_set_pdeathsig, sigkill, nosuid, nodev = 1, 9, 2, 4
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(pr_set_pdeathsig, sigkill, 0, 0, 0)
+    if os.getppid() != int(parent):
+        os._exit(1)
     try:
         device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        mount(device, folder)
     except OSError as error:
         sys.exit(f"no FUSE: {error}")
+    options = f"fd={device},rootmode={stat.S_IFDIR:o},user_id=0,group_id=0,allow_other".encode()
+    where = os.fsencode(folder)
+    if libc.mount(b"hostile", where, b"fuse.hostile", nosuid | nodev, options):
+        sys.exit(f"no FUSE: {os.strerror(ctypes.get_errno())}")
     return device
 
 
 def tell(text: object) -> None:
-    """Sends the process that has started this server a line."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Sends the parent a line."""
+    print(text, flush=True)  # noqa: T201
 
 
 @contextmanager

@@ -23,29 +23,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
+from support import fuse_wire as wire
 from support.fuse_server import READY, Server, mounted_device, tell
-from support.fuse_wire import (
-    ATOMIC_O_TRUNC,
-    ATTR_OUT,
-    COPY_FILE_RANGE,
-    CREATE,
-    ENTRY,
-    FATTR_MODE,
-    FATTR_SIZE,
-    FOPEN_DIRECT_IO,
-    HANDLE,
-    OPEN,
-    OPEN_OUT,
-    READ_OR_WRITE,
-    ROOT_ID,
-    SETATTR,
-    STATFS,
-    WRITE_OUT,
-    Request,
-    attributes,
-    init_out,
-    reply,
-)
 
 #: os.O_ACCMODE, which PyPy lacks.
 O_ACCMODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
@@ -102,7 +81,7 @@ class Hostile(Server):
         """Serves ``backing`` over an open /dev/fuse; ``flags`` are those of the first answer."""
         super().__init__(device)
         self._flags = flags
-        self._paths = {ROOT_ID: backing}
+        self._paths = {wire.ROOT_ID: backing}
         self._ids: dict[tuple[str, int], int] = {}
         self._written: dict[int, int] = {}
         self._told: dict[str, int] = {}
@@ -120,7 +99,7 @@ class Hostile(Server):
         self._switches = replace(Switches(), **switches)
         self._counts = {}
         for unique in self._waiting:
-            self.send(reply(unique, code=errno.EIO))
+            self.send(wire.reply(unique, code=errno.EIO))
         self._waiting.clear()
         return 0
 
@@ -128,12 +107,12 @@ class Hostile(Server):
         """The answer is EINTR."""
         if unique in self._waiting:
             self._waiting.remove(unique)
-            self.send(reply(unique, code=errno.EINTR))
+            self.send(wire.reply(unique, code=errno.EINTR))
 
     def _concerns(self, path: str) -> bool:
         return self._switches.on in {"", os.path.basename(path)}
 
-    def has_to_wait(self, request: Request) -> bool:
+    def has_to_wait(self, request: wire.Request) -> bool:
         """Whether the request never gets an answer. Raises OSError if it fails."""
         name, path = request.operation, self._paths.get(request.nodeid, "")
         if name in {"lookup", "create", "unlink"}:
@@ -163,16 +142,16 @@ class Hostile(Server):
             size = int(size * factor) + more
             if self._switches.stale:
                 size = self._told.setdefault(path, size)
-        return attributes(st, size)
+        return wire.attributes(st, size)
 
     def _attr_out(self, path: str, st: os.stat_result) -> bytes:
-        return ATTR_OUT.pack(self._switches.believed, 0, 0) + self._attributes(path, st)
+        return wire.ATTR_OUT.pack(self._switches.believed, 0, 0) + self._attributes(path, st)
 
     def _entry(self, path: str, st: os.stat_result) -> bytes:
-        nodeid = self._ids.setdefault((path, st.st_ino), len(self._ids) + ROOT_ID + 1)
+        nodeid = self._ids.setdefault((path, st.st_ino), len(self._ids) + wire.ROOT_ID + 1)
         self._paths[nodeid] = path
         believed = self._switches.believed
-        head = ENTRY.pack(nodeid, 0, believed, believed, 0, 0)
+        head = wire.ENTRY.pack(nodeid, 0, believed, believed, 0, 0)
         return head + self._attributes(path, st)
 
     def _opened(self, path: str, flags: int, *mode: int) -> bytes:
@@ -182,19 +161,22 @@ class Hostile(Server):
         if flags & os.O_TRUNC:
             self._told[path] = 0
         direct = self._switches.direct_io and self._concerns(path)
-        return OPEN_OUT.pack(handle, FOPEN_DIRECT_IO if direct else 0, 0)
+        return wire.OPEN_OUT.pack(handle, wire.FOPEN_DIRECT_IO if direct else 0, 0)
+
+    def _refuse_nonblocking(self, flags: int, operation: str) -> None:
+        if flags & os.O_NONBLOCK and operation in self._switches.nonblock:
+            refuse_if("EAGAIN")
 
     def _moved(self, nodeid: int, body: bytes, operation: str) -> tuple[int, int, int]:
         """The handle, offset and length of a read or a write, unless it fails."""
-        handle, offset, length, _, _, flags, _ = READ_OR_WRITE.unpack_from(body)
+        handle, offset, length, _, _, flags, _ = wire.READ_OR_WRITE.unpack_from(body)
         if self._concerns(self._paths[nodeid]):
-            if flags & os.O_NONBLOCK and operation in self._switches.nonblock:
-                refuse_if("EAGAIN")
+            self._refuse_nonblocking(flags, operation)
             length = min(length, self._switches.most or length)
         return handle, offset, length
 
     def _init(self, _nodeid: int, body: bytes) -> bytes:
-        return init_out(body, self._flags)
+        return wire.init_out(body, self._flags)
 
     def _lookup(self, nodeid: int, body: bytes) -> bytes:
         path = self._child(nodeid, body[:-1])
@@ -205,9 +187,9 @@ class Hostile(Server):
         return self._attr_out(path, os.lstat(path))
 
     def _setattr(self, nodeid: int, body: bytes) -> bytes:
-        path, fields = self._paths[nodeid], SETATTR.unpack_from(body)
+        path, fields = self._paths[nodeid], wire.SETATTR.unpack_from(body)
         valid, size, mode = fields[0], fields[3], fields[11]
-        if valid & FATTR_SIZE:
+        if valid & wire.FATTR_SIZE:
             if self._concerns(path):
                 refuse_if(self._switches.truncate)
                 refuse_if(self._switches.truncate_to_some if size else "")
@@ -215,7 +197,7 @@ class Hostile(Server):
             self._told[path] = size
             for handle in self._written:
                 self._written[handle] = min(self._written[handle], size)
-        if valid & FATTR_MODE:
+        if valid & wire.FATTR_MODE:
             os.chmod(path, stat.S_IMODE(mode))
         return self._attr_out(path, os.lstat(path))
 
@@ -224,20 +206,18 @@ class Hostile(Server):
         return b""
 
     def _open(self, nodeid: int, body: bytes) -> bytes:
-        path, flags = self._paths[nodeid], OPEN.unpack_from(body)[0]
+        path, flags = self._paths[nodeid], wire.OPEN.unpack_from(body)[0]
         if self._concerns(path):
-            if flags & os.O_NONBLOCK and "open" in self._switches.nonblock:
-                refuse_if("EAGAIN")
+            self._refuse_nonblocking(flags, "open")
             if flags & O_ACCMODE != os.O_RDONLY and not flags & os.O_TRUNC:
                 refuse_if(self._switches.without_trunc)
         return self._opened(path, flags)
 
     def _create(self, nodeid: int, body: bytes) -> bytes:
-        flags, mode, umask, _ = CREATE.unpack_from(body)
-        path = self._child(nodeid, body[CREATE.size : -1])
+        flags, mode, umask, _ = wire.CREATE.unpack_from(body)
+        path = self._child(nodeid, body[wire.CREATE.size : -1])
         if self._concerns(path):
-            if flags & os.O_NONBLOCK and "open" in self._switches.nonblock:
-                refuse_if("EAGAIN")
+            self._refuse_nonblocking(flags, "open")
             refuse_if(self._switches.exclusive if flags & os.O_EXCL else "")
         opened = self._opened(path, flags | os.O_CREAT, stat.S_IMODE(mode) & ~umask)
         return self._entry(path, os.lstat(path)) + opened
@@ -250,19 +230,19 @@ class Hostile(Server):
         handle, offset, length = self._moved(nodeid, body, "write")
         if offset != self._written[handle] and self._concerns(self._paths[nodeid]):
             refuse_if(self._switches.out_of_order)
-        start = READ_OR_WRITE.size
+        start = wire.READ_OR_WRITE.size
         written = os.pwrite(handle, memoryview(body)[start : start + length], offset)
         self._written[handle] = end = offset + written
         path = self._paths[nodeid]
         self._told[path] = max(end, self._told.get(path, 0))
-        return WRITE_OUT.pack(written, 0)
+        return wire.WRITE_OUT.pack(written, 0)
 
     def _copy_file_range(self, nodeid: int, body: bytes) -> bytes:
-        src, src_offset, _, dst, offset, length, _ = COPY_FILE_RANGE.unpack_from(body)
+        src, src_offset, _, dst, offset, length, _ = wire.COPY_FILE_RANGE.unpack_from(body)
         if self._switches.copy_range is None or not self._concerns(self._paths[nodeid]):
             refuse_if("EOPNOTSUPP")
         content = os.pread(src, min(length, self._switches.copy_range), src_offset)
-        return WRITE_OUT.pack(os.pwrite(dst, content, offset), 0)
+        return wire.WRITE_OUT.pack(os.pwrite(dst, content, offset), 0)
 
     def _flush(self, _nodeid: int, _body: bytes) -> bytes:
         return b""
@@ -271,7 +251,7 @@ class Hostile(Server):
         return b""
 
     def _release(self, _nodeid: int, body: bytes) -> bytes:
-        (handle,) = HANDLE.unpack_from(body)
+        (handle,) = wire.HANDLE.unpack_from(body)
         os.close(handle)
         del self._written[handle]
         return b""
@@ -279,7 +259,7 @@ class Hostile(Server):
     def _statfs(self, nodeid: int, _body: bytes) -> bytes:
         fs = os.statvfs(self._paths[nodeid])
         room = fs.f_blocks, fs.f_bfree, fs.f_bavail, fs.f_files, fs.f_ffree
-        return STATFS.pack(*room, fs.f_bsize, 255, fs.f_frsize, *(0,) * 7)
+        return wire.STATFS.pack(*room, fs.f_bsize, 255, fs.f_frsize, *(0,) * 7)
 
 
 def main(parent: str, folder: str, backing: str, *options: str) -> None:
@@ -287,7 +267,7 @@ def main(parent: str, folder: str, backing: str, *options: str) -> None:
     device = mounted_device(parent, folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0)
-    server = Hostile(device, backing, ATOMIC_O_TRUNC if "atomic" in options else 0)
+    server = Hostile(device, backing, wire.ATOMIC_O_TRUNC if "atomic" in options else 0)
     tell(READY)
     with suppress(OSError):  # ENODEV: unmounted
         while True:

@@ -170,19 +170,21 @@ def running(name: str) -> Step:
     return step
 
 
+def call(what: str, *command: str) -> None:
+    """Runs a program that may be missing or fail here, and then skips the test."""
+    if not shutil.which(command[0]):
+        pytest.skip(f"no {command[0]} here")
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no {what} here: {done.stderr!r}")
+
+
 def attribute(name: str, letter: str) -> Step:
     """A file attribute as chattr knows them: ``i`` immutable, ``a`` append-only."""
 
-    def chattr(change: str) -> None:
-        if not shutil.which("chattr"):
-            pytest.skip("no chattr here")
-        done = subprocess.run(["chattr", change, name], capture_output=True, check=False)
-        if done.returncode:
-            pytest.skip(f"no attribute {letter} here: {done.stderr!r}")
-
     def step(stack: ExitStack) -> None:
-        chattr(f"+{letter}")
-        stack.callback(chattr, f"-{letter}")
+        call(f"attribute {letter}", "chattr", f"+{letter}", name)
+        stack.callback(call, f"attribute {letter}", "chattr", f"-{letter}", name)
 
     return step
 
@@ -191,13 +193,8 @@ def tmpfs(name: str, size: str) -> Step:
     """A mounted file system of ``size``, as mount spells it."""
 
     def step(stack: ExitStack) -> None:
-        if not shutil.which("mount"):
-            pytest.skip("no mount here")
         os.mkdir(name)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", name]
-        done = subprocess.run(mount, capture_output=True, check=False)
-        if done.returncode:
-            pytest.skip(f"no mounting here: {done.stderr!r}")
+        call("mounting", "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", name)
         stack.callback(subprocess.run, ["umount", name], check=True)
 
     return step
