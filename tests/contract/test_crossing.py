@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.failure import Failure
 from support.filesystems import KINDS, Mounts, loop_device, run
-from support.layout import pattern
+from support.layout import make_dst, make_sparse, pattern
 from support.sizes import MIB
 
 import speedcopy
@@ -49,8 +49,7 @@ def test_copy(places: tuple[Path, Path]) -> None:
     src, dst = places[0] / "src", places[1] / "dst"
     for size, before in ((SIZE, None), (SIZE, SIZE + 5000), (SIZE, 5), (0, 5000), (1000, 5000)):
         src.write_bytes(pattern(size))
-        if before is not None:
-            dst.write_bytes(pattern(before, "dst"))
+        make_dst(places[1], before)
         with pytest.raises(OSError, match=r"src.*dst") as refused:
             speedcopy.transfer(src, dst, reflink="always")
         assert refused.value.errno == errno.EOPNOTSUPP
@@ -67,10 +66,7 @@ def test_copy(places: tuple[Path, Path]) -> None:
 def test_holes(places: tuple[Path, Path]) -> None:
     """Holes are zeros everywhere, whether dst can keep them or not."""
     src, dst = places[0] / "src", places[1] / "dst"
-    with src.open("wb") as new:
-        new.truncate(SIZE)
-        new.seek(MIB)
-        new.write(b"data")
+    make_sparse(src, SIZE, MIB)
     dst.write_bytes(pattern(SIZE + 1, "dst"))
     speedcopy.copyfile(src, dst)
     assert dst.read_bytes() == src.read_bytes()

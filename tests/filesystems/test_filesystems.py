@@ -11,7 +11,7 @@ import pytest
 from contract.crossed import STATES
 from contract.outcome import BEFORE, Case, Entry, outcome_in
 from support.filesystems import CLONING, KINDS, extents
-from support.layout import call, file, make_pair, pattern, sparse
+from support.layout import call, file, make_pair, make_sparse, pattern, sparse
 from support.sizes import KIB, MIB
 
 import speedcopy
@@ -105,8 +105,7 @@ def test_never(place: Path) -> None:
 @on(*CLONING)
 def test_every_byte_is_written(place: Path) -> None:
     """``sparse=False`` shares nothing either: a clone would have the holes of src."""
-    with (place / "src").open("wb") as src:
-        src.truncate(BIG)
+    make_sparse(place / "src", BIG)
     told = speedcopy.transfer(place / "src", place / "dst", sparse=False)
     assert told.mechanism in {"sendfile", "read/write"}
     assert (place / "dst").read_bytes() == bytes(BIG)
@@ -165,10 +164,7 @@ def test_nodatacow(place: Path, special: str, before: int) -> None:
 def test_holes(place: Path, before: int | None) -> None:
     """Holes stay holes, over old data too; with ``sparse=False`` they are written."""
     size = 8 * MIB
-    with (place / "src").open("wb") as new:
-        new.truncate(size)
-        new.seek(5 * MIB)
-        new.write(b"data")
+    make_sparse(place / "src", size, 5 * MIB)
     if os.stat(place / "src").st_blocks * 512 >= size:
         pytest.skip("no holes here")
     for keep in (True, False):
@@ -183,8 +179,7 @@ def test_holes(place: Path, before: int | None) -> None:
 @on("overlay")
 def test_no_holes_through_an_overlay(place: Path) -> None:
     """On an overlay holes cannot be trusted, so all of src is read and written."""
-    with (place / "src").open("wb") as new:
-        new.truncate(MIB)
+    make_sparse(place / "src", MIB)
     speedcopy.transfer(place / "src", place / "dst", reflink="never")
     assert (place / "dst").read_bytes() == bytes(MIB)
     assert os.stat(place / "dst").st_blocks * 512 >= MIB

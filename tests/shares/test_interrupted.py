@@ -12,7 +12,7 @@ import pytest
 from shares.states import BY_CHUNKS
 from support.lab_mounts import ALL, MOUNTED, NO_LAB, Share, filled, fresh, on, restart, root
 from support.large_files import assert_large, make_large, noise
-from support.layout import pattern
+from support.layout import make_dst, pattern
 from support.sizes import MIB
 
 import speedcopy
@@ -63,8 +63,7 @@ def test_full(dst_size: Optional[int], share: Share) -> None:
     size = 96 * MIB
     with (share.disk / "src").open("wb") as src:
         os.posix_fallocate(src.fileno(), 0, size)
-    if dst_size:
-        (share / "dst").write_bytes(pattern(dst_size, "dst"))
+    make_dst(share.folder, dst_size)
     with filled(root(share.row.disk.upper()), 24 * MIB):
         with pytest.raises(OSError, match=r"src.*dst") as full:
             speedcopy.transfer(share / "src", share / "dst", reflink="never", sparse=False)

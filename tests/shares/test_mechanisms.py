@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Optional
 
 import pytest
 from contract.outcome import BEFORE
-from shares.states import BEFORES, BY_CHUNKS, COPYCHUNK, DECLINED_CLONE, FICLONE, make_dst
+from shares.states import BEFORES, BY_CHUNKS, COPYCHUNK, DECLINED_CLONE, FICLONE
 from support.lab_mounts import ALL, MOUNTED, NO_LAB, Share, fresh, on
-from support.layout import pattern
+from support.layout import make_dst, pattern
 from support.sizes import MIB
 
 import speedcopy
@@ -40,7 +40,7 @@ def test_mechanism(share: Share) -> None:
     """A MiB is copied by the fastest mechanism of the mount; faster ones report an errno."""
     (share / "src").write_bytes(pattern(MIB))
     for before in BEFORES:
-        make_dst(share, before)
+        make_dst(share.folder, before)
         told = speedcopy.transfer(share / "src", share / "dst")
         mechanism, declined = expected(share.row)
         if share.row.is_smb and before and before <= MIB:  # in place, where nothing is cloned
@@ -80,8 +80,7 @@ def test_crossing(pair: tuple[str, str], dst_size: Optional[int]) -> None:
     """Copies between shares, servers, protocols and local disks, there and back."""
     with fresh(pair[0]) as here, fresh(pair[1]) as there:
         (here / "src").write_bytes(pattern(2 * MIB + 5))
-        if dst_size:
-            (there / "dst").write_bytes(pattern(dst_size, "dst"))
+        make_dst(there.folder, dst_size)
         told = speedcopy.transfer(here / "src", there / "dst")
         assert there.stored() == pattern(2 * MIB + 5)
         assert CROSSINGS[pair].items() <= told.declined.items()
@@ -95,7 +94,7 @@ def test_always(share: Share) -> None:
     """``reflink="always"`` clones, or refuses and leaves everything as it was."""
     (share / "src").write_bytes(pattern(MIB + 1))
     for size in BEFORES:
-        make_dst(share, size)
+        make_dst(share.folder, size)
         if share.row.best == "clone":
             told = speedcopy.transfer(share / "src", share / "dst", reflink="always")
             assert told.mechanism == FICLONE
@@ -118,7 +117,7 @@ def test_never(share: Share) -> None:
     """``reflink="never"`` calls no mechanism that may share extents."""
     (share / "src").write_bytes(pattern(2 * MIB + 1))
     for before in BEFORES:
-        make_dst(share, before)
+        make_dst(share.folder, before)
         told = speedcopy.transfer(share / "src", share / "dst", reflink="never")
         assert told.mechanism in {"sendfile", "read/write"}
         assert not {FICLONE, COPYCHUNK, "copy_file_range"} & told.declined.keys()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
-from shares.states import BEFORES, make_dst
+from shares.states import BEFORES
 from support.failure import Failure
 from support.lab_mounts import (
     ALL,
@@ -26,7 +26,7 @@ from support.lab_mounts import (
     read_only,
 )
 from support.large_files import assert_large, make_large, noise
-from support.layout import pattern
+from support.layout import make_dst, pattern
 from support.sizes import GIB, KIB, MIB
 
 import speedcopy
@@ -95,7 +95,7 @@ def test_stored(size: int, share: Share) -> None:
     """Dst is new, empty, shorter, as long, or longer: the server ends up with src, no more."""
     (share / "src").write_bytes(pattern(size))
     for before in BEFORES:
-        make_dst(share, before)
+        make_dst(share.folder, before)
         told = speedcopy.transfer(share / "src", share / "dst")
         assert (before, told.copied) == (before, size)
         assert share.stored() == pattern(size)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from support.failure import Failure
-from support.layout import pattern
+from support.layout import make_sparse, pattern
 from support.process_limits import patience
 
 import speedcopy
@@ -240,15 +240,10 @@ class Places:
 
 def write(path: Path, copy: Copy) -> None:
     """Makes src."""
-    content = copy.source()
-    with path.open("wb") as new:
-        if not copy.holes:
-            new.write(content)
-            return
-        new.truncate(copy.size)
-        for start in copy.data_at():
-            new.seek(start)
-            new.write(content[start : start + 5])
+    if copy.holes:
+        make_sparse(path, copy.size, *copy.data_at())
+    else:
+        path.write_bytes(copy.source())
 
 
 def learn(dst: Path, _store: Path) -> None:

@@ -13,6 +13,7 @@ import random
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 import pytest
@@ -20,7 +21,6 @@ from support.process_limits import unprivileged
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
-    from pathlib import Path
 
 Step = Callable[["ExitStack"], None]
 
@@ -36,11 +36,18 @@ def pattern(size: int, name: str = "src") -> bytes:
     return noise[:size] if size <= len(noise) else (noise * (size // len(noise) + 1))[:size]
 
 
+def make_dst(folder: Path, size: Optional[int]) -> None:
+    """Makes ``dst`` a file of ``size`` bytes, or removes it for None."""
+    if size is None:
+        (folder / "dst").unlink(missing_ok=True)
+    else:
+        (folder / "dst").write_bytes(pattern(size, "dst"))
+
+
 def make_pair(folder: Path, size: int, before: Optional[int]) -> None:
-    """Makes a file ``src``, and a ``dst`` of ``before`` bytes unless that is None."""
+    """Makes ``src`` of ``size`` bytes, and ``dst`` as it is before the copy."""
     (folder / "src").write_bytes(pattern(size))
-    if before is not None:
-        (folder / "dst").write_bytes(pattern(before, "dst"))
+    make_dst(folder, before)
 
 
 def attempt(what: str, call: Callable[[], object]) -> None:
@@ -73,17 +80,18 @@ def file(name: str, size: int = 9, mode: Optional[int] = None) -> Step:
     return step
 
 
+def make_sparse(path: Path, size: int, *data_at: int) -> None:
+    """Makes a file of holes around a few bytes at each of ``data_at``."""
+    with path.open("wb") as new:
+        new.truncate(size)
+        for offset in data_at:
+            new.seek(offset)
+            new.write(pattern(5, path.name)[: size - offset])
+
+
 def sparse(name: str, size: int, *data_at: int) -> Step:
     """A regular file with holes around a few bytes at each of ``data_at``."""
-
-    def step(_: ExitStack) -> None:
-        with open(name, "wb") as new:
-            new.truncate(size)
-            for offset in data_at:
-                new.seek(offset)
-                new.write(pattern(5, name)[: size - offset])
-
-    return step
+    return lambda _: make_sparse(Path(name), size, *data_at)
 
 
 def directory(name: str, mode: int = 0o777) -> Step:

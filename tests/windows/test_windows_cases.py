@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract.outcome import Case, outcome_in
+from contract.outcome import Case, Executor, outcome_in
 from windows.cases import CASES
 
 import speedcopy
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def transfer(src: Any, dst: Any, **options: Any) -> Any:
+    """Copies, and returns what copyfile would."""
+    speedcopy.transfer(src, dst, **options)
+    return dst
+
+
+def twice(copy: Executor) -> Executor:
+    """Copies, and then once more."""
+    return lambda *names, **options: (copy(*names, **options), copy(*names, **options))[1]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 @pytest.mark.parametrize("copy", ["copyfile", "transfer", "twice"])
 def test_case(case: Case, copy: str, folder: Path) -> None:
     """The same outcome as shutil.copyfile, attributes included; or the promised one."""
-
-    def transfer(src: Any, dst: Any, **options: Any) -> Any:
-        speedcopy.transfer(src, dst, **options)
-        return dst
-
-    def again(executor: Callable[..., Any], src: Any, dst: Any, **options: Any) -> Any:
-        executor(src, dst, **options)
-        return executor(src, dst, **options)
-
-    theirs: Callable[..., Any] = shutil.copyfile
-    ours: Callable[..., Any] = {"transfer": transfer}.get(copy, speedcopy.copyfile)
+    ours: Executor = transfer if copy == "transfer" else speedcopy.copyfile
+    theirs: Executor = shutil.copyfile
     if copy == "twice":
-        theirs = lambda *a, **o: again(shutil.copyfile, *a, **o)  # noqa: E731
-        ours = lambda *a, **o: again(speedcopy.copyfile, *a, **o)  # noqa: E731
+        ours, theirs = twice(ours), twice(theirs)
     promised = outcome_in(folder, theirs, case)
     if case.promise:
         promised = case.promise.of(promised)
