@@ -15,7 +15,7 @@ from support.fuse_contract import (
     EXECUTORS,
     ROLES,
     Copy,
-    Result,
+    Left,
     compare,
     copies,
     faults,
@@ -99,28 +99,28 @@ FULL = Failure.of(OSError(errno.ENOSPC, "full", "src", None, "dst"))
 @pytest.mark.parametrize(
     ("copy", "theirs", "ours", "what"),
     [
-        (OLD, Result(None, ("dst",), pattern(9)), Result(None, ("dst",), pattern(8), 8), "success"),
-        (OLD, Result(FULL, ("dst",), b""), Result(None, ("dst",), pattern(8), 8), "success"),
-        (OLD, Result(None, ("dst",), pattern(9)), Result(None, ("dst", "x"), pattern(9)), "x"),
-        (OLD, Result(None, ("dst",), pattern(9)), Result(FULL, ("dst",), b""), "OSError 28"),
-        (OLD, Result(FULL, ("dst",), b""), Result(FULL, ("dst",), pattern(9, "x")), "neither"),
-        (OLD, Result(FULL, ("dst",), b""), Result(FULL, (), None), "neither"),
-        (Copy(9), Result(FULL, ("dst",), b""), Result(FULL, ("dst",), b""), "left a new file"),
+        (OLD, Left(None, ("dst",), pattern(9)), Left(None, ("dst",), pattern(8), 8), "success"),
+        (OLD, Left(FULL, ("dst",), b""), Left(None, ("dst",), pattern(8), 8), "success"),
+        (OLD, Left(None, ("dst",), pattern(9)), Left(None, ("dst", "x"), pattern(9)), "x"),
+        (OLD, Left(None, ("dst",), pattern(9)), Left(FULL, ("dst",), b""), "OSError 28"),
+        (OLD, Left(FULL, ("dst",), b""), Left(FULL, ("dst",), pattern(9, "x")), "neither"),
+        (OLD, Left(FULL, ("dst",), b""), Left(FULL, (), None), "neither"),
+        (Copy(9), Left(FULL, ("dst",), b""), Left(FULL, ("dst",), b""), "left a new file"),
         (
             OLD,
-            Result(FULL, ("dst",), b""),
-            Result(Failure.of(OSError(errno.EIO, "full", "src", None, "dst")), ("dst",), b""),
+            Left(FULL, ("dst",), b""),
+            Left(Failure.of(OSError(errno.EIO, "full", "src", None, "dst")), ("dst",), b""),
             "OSError 5",
         ),
         (
             OLD,
-            Result(FULL, ("dst",), b""),
-            Result(Failure.of(OSError(errno.ENOSPC, "full", "other")), ("dst",), b""),
+            Left(FULL, ("dst",), b""),
+            Left(Failure.of(OSError(errno.ENOSPC, "full", "other")), ("dst",), b""),
             "names",
         ),
     ],
 )
-def test_comparison_sees(copy: Copy, theirs: Result, ours: Result, what: str) -> None:
+def test_comparison_sees(copy: Copy, theirs: Left, ours: Left, what: str) -> None:
     """The comparison reports each kind of difference."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speedcopy, "SPEEDCOPY_DISABLE", False)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from support.cancelling import Stop
 from support.layout import require_links
 
 _plain = pytest.importorskip("speedcopy._plain")
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 DATA = b"data" * 50_000
 THEIRS = b"somebody else's"
 FILE_SHARE_DELETE = 4
-
-
-class Stop(Exception):  # noqa: N818
-    """The exception that a progress callback raises."""
 
 
 #: Called with each "open" event: the name, the mode and the flags.

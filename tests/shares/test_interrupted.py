@@ -10,6 +10,7 @@ from typing import Optional
 
 import pytest
 from shares.states import BY_CHUNKS
+from support.cancelling import Stop
 from support.lab_mounts import ALL, MOUNTED, NO_LAB, Share, filled, fresh, on, restart, root
 from support.large_files import assert_large, make_large, noise
 from support.layout import make_dst, pattern
@@ -19,10 +20,6 @@ import speedcopy
 
 if not MOUNTED:
     pytest.skip(NO_LAB, allow_module_level=True)
-
-
-class StopError(Exception):
-    """The copy is cancelled."""
 
 
 @on(*ALL)
@@ -36,9 +33,9 @@ def test_cancel(share: Share, *, existed: bool) -> None:
 
     def stop(copied: int, total: int) -> None:
         assert copied <= total
-        raise StopError
+        raise Stop
 
-    with pytest.raises(StopError):
+    with pytest.raises(Stop):
         speedcopy.copyfile(share / "src", share / "dst", progress=stop)
     assert share.names() == (["dst", "src"] if existed else ["src"])
     assert (share / "dst").exists() == existed

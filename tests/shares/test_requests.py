@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 from support.lab_mounts import MOUNTED, NO_LAB, ROWS, Share, on, root
 from support.layout import pattern
-from support.server_requests import Counts, forget_requests, operations, requests
+from support.server_requests import RequestCounts, forget_requests, operations, requests
 from support.sizes import MIB
 from support.summaries import Table
 
@@ -103,7 +103,7 @@ def prepare(top: Share, name: str, size: int, state: str) -> tuple[Path, Path]:
     return top / src, top / name
 
 
-def counted(top: Share, size: int, state: str, tool: Tool) -> Counts:
+def counted(top: Share, size: int, state: str, tool: Tool) -> RequestCounts:
     """The requests of one copy.
 
     Before it the client has closed all files, and has looked up src, as a caller usually has. It
@@ -124,7 +124,7 @@ def counted(top: Share, size: int, state: str, tool: Tool) -> Counts:
     return found
 
 
-def least(top: Share, size: int, state: str, enough: int, tool: Tool) -> Counts:
+def least(top: Share, size: int, state: str, enough: int, tool: Tool) -> RequestCounts:
     """The requests of a copy whose client still has the attributes of src cached."""
     found = []
     for _ in range(ATTEMPTS):
@@ -231,13 +231,13 @@ def test_smb_empty(top: Share) -> None:
     assert least(top, 0, "new", 2, by_function(speedcopy.copyfile)).total <= 2
 
 
-def operations_of(share: Share, call: Callable[[], object]) -> Counts:
+def operations_of(share: Share, call: Callable[[], object]) -> RequestCounts:
     """The requests of a call to an NFS server."""
     before = operations(root(share.name))
     call()
     after = operations(root(share.name))
     kinds = {name: after[name] - before[name] for name in after if after[name] != before[name]}
-    return Counts(sum(kinds.values()), kinds)
+    return RequestCounts(sum(kinds.values()), kinds)
 
 
 @on("NFS42", "NFS3")

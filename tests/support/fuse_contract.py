@@ -110,8 +110,8 @@ BRIEFLY = ("copyfile", 'reflink="never"')
 
 
 @dataclass(frozen=True)
-class Result:
-    """The result of a copy: its exception, and what the store has afterwards.
+class Left:
+    """What a copy has left: its exception, and what the store has.
 
     Names in exceptions are compared by their last part, as the folders differ.
     """
@@ -138,7 +138,7 @@ def named(failure: Failure) -> tuple[object, object]:
     return last_part(failure.filename), last_part(failure.filename2)
 
 
-def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
+def faults(copy: Copy, theirs: Left, ours: Left) -> Iterator[str]:
     """What is wrong with our copy, beside shutil's."""
     truth = copy.source()
     if not ours.failure:
@@ -164,7 +164,7 @@ def faults(copy: Copy, theirs: Result, ours: Result) -> Iterator[str]:
 
 
 @dataclass
-class Counts:
+class Comparisons:
     """How many copies were compared, and what was wrong with which.
 
     ``failed`` is how often shutil raised, ``lost`` how often it reported success and the store had
@@ -207,7 +207,7 @@ class Places:
         role: str,
         executor: Callable[[Path, Path], object],
         before: Callable[[Path, Path], object],
-    ) -> Result:
+    ) -> Left:
         """Makes the files, calls ``before`` with both paths of dst, copies, returns the result."""
         (src, src_store), (dst, dst_store) = self._folders(role)
         write(src_store / "src", copy)
@@ -226,7 +226,7 @@ class Places:
             shutil.rmtree(folder, ignore_errors=True)  # rclone may still be writing there
         return seen
 
-    def _look(self, copy: Copy, folder: Path, failure: Optional[Failure]) -> Result:
+    def _look(self, copy: Copy, folder: Path, failure: Optional[Failure]) -> Left:
         truth, path = copy.source(), folder / "dst"
         deadline = time.monotonic() + (LATE if self._mount.is_late and not failure else 0)
         while True:
@@ -235,7 +235,7 @@ class Places:
                 break
             time.sleep(0.002)
         names = tuple(sorted({*os.listdir(folder)} - {"src"}))
-        return Result(failure, names, found, -1 if found is None else len(found))
+        return Left(failure, names, found, -1 if found is None else len(found))
 
 
 def write(path: Path, copy: Copy) -> None:
@@ -261,7 +261,7 @@ def compare(
     executors: Iterable[str] = BRIEFLY,
 ) -> None:
     """Makes each copy by shutil and by ours, and fails if one of ours is worse."""
-    started, counts = time.monotonic(), Counts()
+    started, counts = time.monotonic(), Comparisons()
     places = Places(fuse[mount], fuse.plain())
     for copy in table:
         theirs = places.run(copy, role, STDLIB, before)

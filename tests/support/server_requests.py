@@ -9,7 +9,7 @@ from typing import NamedTuple
 STATS = Path("/proc/fs/cifs/Stats")
 
 
-class Counts(NamedTuple):
+class RequestCounts(NamedTuple):
     """Requests of one share, by kind."""
 
     total: int
@@ -21,7 +21,7 @@ def forget_requests() -> None:
     STATS.write_text("0")
 
 
-def requests(share: str) -> Counts:
+def requests(share: str) -> RequestCounts:
     """The requests to one SMB share since then."""
     # "3) \\10.0.2.2\smb_xfs", then its counters, up to the next share
     parts = re.split(r"^\d+\) ", STATS.read_text(), flags=re.MULTILINE)[1:]
@@ -29,7 +29,9 @@ def requests(share: str) -> Counts:
     total = re.search(r"^SMBs: (\d+)", part, re.MULTILINE)
     assert total
     kinds = re.findall(r"^(\w+): (\d+) (?:total|sent)", part, re.MULTILINE)
-    return Counts(int(total[1]), {kind: int(number) for kind, number in kinds if number != "0"})
+    return RequestCounts(
+        int(total[1]), {kind: int(number) for kind, number in kinds if number != "0"}
+    )
 
 
 def operations(mount: Path) -> dict[str, int]:

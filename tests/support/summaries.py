@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pytest
-    from support import fuse_contract, server_requests
+    from support.fuse_contract import Comparisons
+    from support.server_requests import RequestCounts
 
 
 class Tally:
@@ -53,7 +54,7 @@ class Ledger:
         self._seconds: dict[str, float] = {}
         self._skipped: dict[str, str] = {}
 
-    def note(self, mount: str, counts: fuse_contract.Counts, started: float) -> None:
+    def note(self, mount: str, counts: Comparisons, started: float) -> None:
         """Adds copies that have been made since ``started``, by time.monotonic()."""
         row = self._rows.setdefault(mount, Counter())
         row["copies"] += counts.copies
@@ -86,7 +87,7 @@ class Table:
         self._title = title
         self._rows: dict[str, dict[str, str]] = {}
 
-    def add(self, row: str, tool: str, counts: server_requests.Counts) -> None:
+    def add(self, row: str, tool: str, counts: RequestCounts) -> None:
         """Adds the requests of a tool."""
         kinds = ", ".join(f"{number} {kind}" for kind, number in counts.kinds.items())
         told = f"{counts.total} ({kinds})" if tool == "speedcopy" else str(counts.total)

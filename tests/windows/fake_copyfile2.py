@@ -94,15 +94,6 @@ def library() -> str:
     pytest.skip(f"no C compiler, and no {VARIABLE} in the environment")
 
 
-class Stop(Exception):  # noqa: N818
-    """The exception that a progress callback raises."""
-
-
-def stop(*_: int) -> None:
-    """A progress callback that cancels the copy."""
-    raise Stop
-
-
 @contextmanager
 def faked(
     at: Optional[Mapping[str, Callable[[], object]]] = None, **script: Any

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from windows.fake_copyfile2 import CANCEL, STOP, Stop, faked, stop
+from support.cancelling import Stop, stop
+from windows.fake_copyfile2 import CANCEL, STOP, faked
 from windows.system import IS_WINE
 
 import speedcopy

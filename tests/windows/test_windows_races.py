@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from windows.fake_copyfile2 import CANCEL, STOP, Stop, faked, of_win32, stop
+from support.cancelling import Stop, stop
+from windows.fake_copyfile2 import CANCEL, STOP, faked, of_win32
 from windows.system import ARCHIVE, HIDDEN, READ_ONLY, kernel32
 
 import speedcopy
