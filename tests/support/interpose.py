@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import pytest
 from support.descriptors import descriptors
-from support.outcome import Failure
+from support.failure import Failure
 
 import speedcopy
 
