@@ -6,14 +6,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from support.layout import pattern
+from support.sizes import GIB, MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from support.interpose import Result, Rule, Worker
-
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 #: One round, and not whole blocks.
 SMALL = 10_007
@@ -98,10 +97,6 @@ class Files(NamedTuple):
 
 #: A user waits this long, in seconds, for a copy to stop.
 PATIENCE = 1.0
-
-
-class Stop(Exception):  # noqa: N818
-    """What a callback raises."""
 
 
 def make(folder: Path, size: int) -> tuple[str, str]:

@@ -32,13 +32,13 @@ from faults.power_cuts import SYSTEMS, copy_in_place, mounted_image, workshop
 from faults.remains import Row, Table, classify, contents, format_table
 from support.filesystems import UnavailableError, mount_privately, run
 from support.layout import pattern
+from support.sizes import MIB
 
 import speedcopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIB = 1 << 20
 BLOCK = 4096
 
 #: What a killed copy of ours may leave. All but "new" and "old" are shorter than src.

@@ -35,13 +35,12 @@ from faults.logged_disk import Replay, duplicate, logged
 from faults.remains import Row, Table, broken, classify, contents, format_table
 from support.filesystems import mount_privately, run, unmount
 from support.layout import pattern
+from support.sizes import KIB, MIB
 
 import speedcopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-KIB, MIB = 1 << 10, 1 << 20
 
 #: linux/btrfs.h
 START_SYNC, WAIT_SYNC = 0x80089418, 0x40089416

@@ -6,7 +6,9 @@ import os
 from typing import TYPE_CHECKING, Callable, NoReturn
 
 import pytest
-from faults.files import MIB, Stop, make
+from faults.files import make
+from support.cancelling import Stop
+from support.sizes import MIB
 
 import speedcopy
 

@@ -10,7 +10,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.files import LARGE, LENGTHS, MIB, SMALL, Files
+from faults.files import LARGE, LENGTHS, SMALL, Files
 from faults.mechanisms import (
     COPY_FILE_RANGE,
     COPYCHUNK,
@@ -42,6 +42,7 @@ from support.interpose import (
     signalled,
 )
 from support.layout import pattern as noise
+from support.sizes import MIB
 
 import speedcopy
 

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.files import LARGE, LENGTHS, MIB, SMALL, STORM, Files
+from faults.files import LARGE, LENGTHS, SMALL, STORM, Files
 from faults.mechanisms import (
     COPY_FILE_RANGE,
     COPYCHUNK,
@@ -23,6 +23,7 @@ from faults.mechanisms import (
     require,
 )
 from support.interpose import Rule, Worker, fail, on_smb, started_worker
+from support.sizes import MIB
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.files import MIB, make
+from faults.files import make
 from faults.mechanisms import (
     COPY_FILE_RANGE,
     FASTEST,
@@ -29,6 +29,7 @@ from support.interpose import (
     short,
     slow,
 )
+from support.sizes import MIB
 
 import speedcopy
 

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, NoReturn, Optional
 
 import pytest
-from faults.files import GIB, MIB, PATIENCE, Stop, make, make_huge
+from faults.files import PATIENCE, make, make_huge
 from faults.mechanisms import FASTEST, MOVING, slow_disk
+from support.cancelling import Stop
 from support.interpose import Worker, on_disk, on_nfs, slow
+from support.sizes import GIB, MIB
 
 import speedcopy
 

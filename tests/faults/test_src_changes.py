@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.files import KIB, MIB
 from faults.mechanisms import MOVING, reaching
 from support.interpose import Worker, on_disk, slow
 from support.layout import pattern
+from support.sizes import KIB, MIB
 
 import speedcopy
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import pytest
-from faults.files import MIB
 from faults.mechanisms import MOVED_BY
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ SIZES = (MIB, 4096, 1, 0)
 SCRIPT = """
 import os, sys
 import speedcopy
+from support.sizes import MIB
+from support.sizes import MIB
 os.chdir(sys.argv[1])
 sizes = [int(size) for size in sys.argv[2:]]
 for size in sizes:
