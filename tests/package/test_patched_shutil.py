@@ -15,7 +15,7 @@ from speedcopy import _report, patched_copyfile
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: On Windows, copy2 of Python 3.12 and later calls CopyFile2 itself, as README.md says.
+#: On Windows, copy2 of Python 3.12 and later calls CopyFile2 itself, as docs/usage.md says.
 COPY2_IS_WINDOWS = hasattr(getattr(shutil, "_winapi", None), "CopyFile2")
 
 
