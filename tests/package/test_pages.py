@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.maps import listed
 
 import speedcopy
 
@@ -172,9 +173,7 @@ def test_files_named_in_a_page_are_there(page: Path) -> None:
 @checkout_only
 def test_the_map_has_the_product() -> None:
     """Every file of the package, or a folder that it is in; every folder of tests and tools."""
-    mapped = re.findall(
-        r"`([^`]+)`", text_of(CONTRIBUTING).split("\n## Map\n")[1].split("\n## ")[0]
-    )
+    mapped = listed(section(CONTRIBUTING, "Map"))
     folders = [
         f"{path.relative_to(ROOT).as_posix()}/"
         for parent in ("tests", "tools")
@@ -183,7 +182,7 @@ def test_the_map_has_the_product() -> None:
     ]
     tools = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tools").glob("*.py")]
     covered = tuple(name for name in mapped if name.endswith("/"))
-    found = {*sources(), *folders, *tools} - {*mapped}
+    found = {*sources(), *folders, *tools} - mapped
     assert sorted(name for name in found if not name.startswith(covered)) == []
     assert [name for name in mapped if "/" in name and not (ROOT / name).exists()] == []
 
