@@ -25,6 +25,7 @@ from faults.mechanisms import (
     require,
 )
 from support.interpose import Rule, Worker, fail, on_disk, signalled
+from support.sizes import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

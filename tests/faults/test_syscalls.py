@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import pytest
 from faults.mechanisms import MOVED_BY
+from support.sizes import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
