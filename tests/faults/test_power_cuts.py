@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from faults.logged_disk import Replay, duplicate, logged
 from faults.power_cuts import (
-    MIB,
     PLANS,
     SYSTEMS,
     TOOLS,
@@ -24,6 +23,7 @@ from faults.power_cuts import (
 )
 from faults.remains import CLASSES, Table, broken, classify, contents, format_table
 from support.filesystems import UnavailableError
+from support.sizes import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

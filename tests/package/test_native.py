@@ -27,7 +27,7 @@ ffi, lib = native.ffi, native.lib
 boundary = pytest.importorskip("speedcopy._boundary")
 encode, MECHANISMS = boundary.encode, boundary.MECHANISMS
 
-#: Request numbers by the direction bits that a family of machines has; the kernel headers of each architecture.
+#: Request numbers by the direction bits in the kernel headers of a family of machines.
 GENERIC = {
     "FICLONE": 0x40049409,
     "FICLONERANGE": 0x4020940D,
