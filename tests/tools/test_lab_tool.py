@@ -354,8 +354,9 @@ def test_run(lab_home: Path) -> None:
 def test_run_is_interrupted(lab_home: Path) -> None:
     """While it boots, with servers up and disks mounted."""
     with subprocess.Popen([*LAB, "--", "true"], stderr=subprocess.PIPE) as run:
+        assert run.stderr
         while not list(lab_home.glob("*/session.json")):
-            assert run.poll() is None
+            assert run.poll() is None, run.stderr.read()
             time.sleep(0.05)
         time.sleep(1)
         assert mentioned_by_processes(lab_home)
