@@ -127,8 +127,6 @@ def test_interrupted_look(worker: Worker, folder: Path, call: str) -> None:
 #: Holds a lease, as Samba and the NFS server do, and gives it back after so many seconds.
 HOLDER = """
 import fcntl, os, signal, sys, time
-from support.sizes import MIB
-from support.sizes import MIB
 fd = os.open(sys.argv[1], os.O_RDWR)
 def give_back(number, frame):
     os.write(1, b"asked\\n")

@@ -24,8 +24,6 @@ SIZES = (MIB, 4096, 1, 0)
 SCRIPT = """
 import os, sys
 import speedcopy
-from support.sizes import MIB
-from support.sizes import MIB
 os.chdir(sys.argv[1])
 sizes = [int(size) for size in sys.argv[2:]]
 for size in sizes:

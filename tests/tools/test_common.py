@@ -15,7 +15,9 @@ if not hasattr(signal, "SIGHUP"):
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_a_run(signum: signal.Signals) -> None:
     """As an exception, so that all is cleaned up; a second one does not interrupt that."""
-    before = signal.getsignal(signum)
+    # Under nohup SIGHUP is ignored, and stays so.
+    before, found = signal.default_int_handler, signal.getsignal(signum)
+    signal.signal(signum, before)
 
     def work() -> None:
         with stoppable():
@@ -24,10 +26,13 @@ def test_signals_end_a_run(signum: signal.Signals) -> None:
             finally:
                 signal.raise_signal(signum)
 
-    with pytest.raises(Stopped) as ended:
-        work()
-    assert ended.value.signum == signum
-    assert signal.getsignal(signum) == before
+    try:
+        with pytest.raises(Stopped) as ended:
+            work()
+        assert ended.value.signum == signum
+        assert signal.getsignal(signum) == before
+    finally:
+        signal.signal(signum, found)
 
 
 @pytest.mark.parametrize(
