@@ -39,7 +39,7 @@ def _files(folder: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{name}.c" for name in names)
 
 
-_POSIX = _files("posix", "copy", "open", "table", "rounds", "ticks", "read_write")
+_POSIX = _files("posix", "copy", "open", "dst", "table", "rounds", "ticks", "read_write", "metadata")
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
 #: Otherwise a function of the host program could replace ours of the same name.
@@ -49,7 +49,7 @@ _HIDDEN = ("-fvisibility=hidden",)
 PLATFORMS = {
     "linux": Platform(
         "char",
-        ("speedcopy.h", "posix/linux.h"),
+        ("speedcopy.h", "posix/directories.h", "posix/linux.h"),
         (*_POSIX, *_files("posix", "linux", "linux_files", "linux_clone")),
         (("_GNU_SOURCE", None), _LARGE_FILES),
         _HIDDEN,

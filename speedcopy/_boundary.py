@@ -16,7 +16,7 @@ from speedcopy._native import ffi, lib
 import _cffi_backend  # noqa: F401 (the extension needs it, and PyInstaller sees only imports)
 
 if TYPE_CHECKING:
-    from speedcopy._native import CData, Report
+    from speedcopy._native import CData, Directories, Report
     from speedcopy._types import Progress
 
 NULL = ffi.NULL
@@ -106,12 +106,20 @@ def new_report() -> Report:
     return report
 
 
+def look_at_directories(src_dir: int, dst_dir: int) -> Directories:
+    """Two open directories for :func:`copy`, which then takes names in them."""
+    directories: Directories = ffi.new("sc_directories *", (src_dir, dst_dir))
+    lib.sc_look_at_directories(directories)
+    return directories
+
+
 def copy(
     src: Union[str, bytes],
     dst: Union[str, bytes],
     flags: int,
     progress: Optional[Progress],
     report: Optional[Report],
+    directories: Optional[Directories] = None,
 ) -> int:
     """Makes one copy and returns the result of ``sc_copy``.
 
@@ -120,7 +128,10 @@ def copy(
     waiting = _Caller(progress)
     handle = ffi.new_handle(waiting)
     try:
-        result = sc_copy(src, dst, flags, handle, report or NULL)
+        if directories is None:
+            result = sc_copy(src, dst, flags, handle, report or NULL)
+        else:
+            result = lib.sc_copy_between(directories, src, dst, flags, handle, report or NULL)
         if result == _STOPPED:
             first = _stopped(waiting, handle)
             raise KeyboardInterrupt if first is None else first  # noqa: TRY301 (caught below)

@@ -6,64 +6,24 @@ import errno
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Union
 
 import speedcopy
-from speedcopy import _fallback, _loader, _plain, _report, _results, _stand_ins, _switches
+from speedcopy import _fallback, _loader, _plain, _report, _results, _stand_ins
+from speedcopy._options import Options
 
 if TYPE_CHECKING:
     from speedcopy._native import Report
-    from speedcopy._types import Path, PathT, Progress, Reflink
+    from speedcopy._types import Metadata, Path, PathT, Progress, Reflink
 
 _native = _loader.native
-_KEEP_HOLES = _switches.from_environment("SPEEDCOPY_SPARSE", default=True)
+
+#: Whether the native layer copies metadata, too.
+_KEEPS_METADATA = _native is not None and sys.platform != "win32"
 
 # The flags in the "open" audit events of the standard library.
 _READING = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"))
 _WRITING = _READING | os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-
-
-class Options:
-    """The options of one copy, from the public signature to the flags of ``sc_copy``.
-
-    ``flags`` is 0 without a native layer. The other ways of copying use two more: with
-    ``clones_only`` the copy is a clone or fails; with ``writes_all`` every byte is written and no
-    extent shared.
-    """
-
-    __slots__ = ("clones_only", "flags", "follow_symlinks", "progress", "writes_all")
-
-    def __init__(
-        self,
-        *,
-        follow_symlinks: bool = True,
-        progress: Optional[Progress] = None,
-        reflink: Reflink = "auto",
-        sparse: bool = True,
-    ) -> None:
-        """Raises ValueError or TypeError for arguments that :func:`transfer` does not accept."""
-        if reflink not in ("auto", "always", "never"):
-            msg = f"reflink must be 'auto', 'always' or 'never', not {reflink!r}"
-            raise ValueError(msg)
-        if reflink == "always" and not sparse:
-            msg = "reflink='always' and sparse=False contradict each other: a clone keeps all holes"
-            raise ValueError(msg)
-        if progress is not None and not callable(progress):
-            msg = f"progress must be callable, not {type(progress).__name__}"
-            raise TypeError(msg)
-        self.follow_symlinks = follow_symlinks
-        self.progress = progress
-        self.clones_only = reflink == "always"
-        keeps_holes = self.clones_only or (sparse and _KEEP_HOLES)
-        self.writes_all = reflink == "never" or not keeps_holes
-        self.flags = 0
-        if _native:
-            lib = _native.lib
-            self.flags |= lib.SC_REFLINK_ALWAYS if self.clones_only else 0
-            self.flags |= lib.SC_REFLINK_NEVER if reflink == "never" else 0
-            self.flags |= lib.SC_KEEP_HOLES if keeps_holes else 0
-            self.flags |= lib.SC_TELL_END if progress is not None else 0
-
 
 #: For calls without keywords. Made once: an Options costs as much as the rest of such a call.
 _DEFAULT = Options()
@@ -95,13 +55,13 @@ def copyfile(
     than the null device; OSError and its subclasses with the names as given; ValueError for a
     name that contains a NUL.
     """
-    if speedcopy.SPEEDCOPY_DEBUG:
-        transfer(src, dst, follow_symlinks=follow_symlinks, progress=progress)
-        return dst
     options = _DEFAULT
     if progress is not None or not follow_symlinks:
         options = Options(follow_symlinks=follow_symlinks, progress=progress)
-    if not _copy_natively(src, dst, options, None):
+    # As copy(), without the price of one more call.
+    if speedcopy.SPEEDCOPY_DEBUG:
+        report(src, dst, options)
+    elif not _copy_natively(src, dst, options, None):
         _fallback.copy(src, dst, options)
     return dst
 
@@ -113,6 +73,7 @@ def transfer(
     follow_symlinks: bool = True,
     reflink: Reflink = "auto",
     sparse: bool = True,
+    metadata: Optional[Metadata] = None,
     progress: Optional[Progress] = None,
 ) -> speedcopy.Transfer:
     """Copies as :func:`copyfile` does, and returns how the copy was made.
@@ -126,12 +87,36 @@ def transfer(
     no server copies, as it might clone. SPEEDCOPY_SPARSE=0 in the environment has the same effect
     on all copies, except with ``reflink="always"``.
 
-    Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink``, and for
-    "always" with ``sparse=False``, because a clone has the holes of ``src``.
+    ``metadata="strict"`` also copies what :func:`shutil.copystat` copies, and raises what that
+    raises. All data is copied then, and ``dst`` stays. With ``"best-effort"``, metadata that the
+    file system refuses is not an error. In both cases ``Transfer.refused`` lists it.
+
+    Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink`` or
+    ``metadata``, and for "always" with ``sparse=False``, because a clone has the holes of ``src``.
     """
+    if metadata not in (None, "strict", "best-effort"):
+        msg = f"metadata must be None, 'strict' or 'best-effort', not {metadata!r}"
+        raise ValueError(msg)
     options = Options(
-        follow_symlinks=follow_symlinks, progress=progress, reflink=reflink, sparse=sparse
+        follow_symlinks=follow_symlinks,
+        progress=progress,
+        reflink=reflink,
+        sparse=sparse,
+        metadata=metadata,
     )
+    return report(src, dst, options)
+
+
+def copy(src: Path, dst: Path, options: Options) -> None:
+    """Copies without a report, unless somebody reads the log."""
+    if speedcopy.SPEEDCOPY_DEBUG:
+        report(src, dst, options)
+    elif not _copy_natively(src, dst, options, None):
+        _fallback.copy(src, dst, options)
+
+
+def report(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
+    """Copies and says how; logs it if somebody reads the log."""
     try:
         result = _transfer(src, dst, options)
     except BaseException as error:
@@ -154,19 +139,50 @@ def _transfer(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
                 time.perf_counter() - started,
                 _results.declined(report),
                 _results.offloaded(report),
+                _results.refused(report),
             )
     if options.clones_only and (options.follow_symlinks or not _fallback.is_link(src)):
         refusal = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src))
         refusal.filename2 = os.fspath(dst)  # as an argument, it follows a winerror
         raise refusal
-    mechanism, copied = _fallback.copy(src, dst, options)
+    mechanism, copied, refused = _fallback.copy(src, dst, options)
     declined = {"native": _loader.why_not} if _loader.why_not else {}
-    return speedcopy.Transfer(mechanism, copied, time.perf_counter() - started, declined)
+    seconds = time.perf_counter() - started
+    return speedcopy.Transfer(mechanism, copied, seconds, declined, refused=refused)
+
+
+def has_native(options: Options) -> bool:
+    """Whether the native layer may make such a copy at present."""
+    return not (
+        _native is None
+        or speedcopy.SPEEDCOPY_DISABLE
+        or _stand_ins.are_there()
+        or (options.metadata and (not _KEEPS_METADATA or _stand_ins.are_there_for_metadata()))
+    )
+
+
+def audit(
+    src: Path,
+    dst: Path,
+    src_name: Union[str, bytes],
+    dst_name: Union[str, bytes],
+    metadata: Optional[str],
+) -> None:
+    """Raises the audit events of a copy before anything is done.
+
+    The standard library reports the open of dst only when src is open, and the metadata after the
+    data. A hook that refuses them does so here all the same: afterwards it would be too late.
+    """
+    sys.audit("shutil.copyfile", src, dst)
+    sys.audit("open", src_name, "r", _READING)
+    sys.audit("open", dst_name, "w", _WRITING)
+    if metadata:
+        sys.audit(_fallback.EVENTS[metadata], src, dst)
 
 
 def _copy_natively(src: Path, dst: Path, options: Options, report: Optional[Report]) -> bool:
     """Returns False, without any effect, if the standard library has to make the copy or refuse."""
-    if _native is None or speedcopy.SPEEDCOPY_DISABLE or _stand_ins.are_there():
+    if _native is None or not has_native(options):
         return False
     try:
         src_name, dst_name = os.fspath(src), os.fspath(dst)
@@ -177,11 +193,7 @@ def _copy_natively(src: Path, dst: Path, options: Options, report: Optional[Repo
         return False
     if not options.follow_symlinks and os.path.islink(src_path):
         return False
-    sys.audit("shutil.copyfile", src, dst)
-    # The standard library raises the event for dst only once src is open. Here a hook must be able
-    # to refuse dst before the native call, which opens both.
-    sys.audit("open", src_name, "r", _READING)
-    sys.audit("open", dst_name, "w", _WRITING)
+    audit(src, dst, src_name, dst_name, options.metadata)
     result = _native.copy(src_path, dst_path, options.flags, options.progress, report)
     if result:
         code = _results.left_to_python(result)

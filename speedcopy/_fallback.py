@@ -3,20 +3,75 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
-from speedcopy import _plain, _results, _stand_ins
+from speedcopy import _errors, _plain, _results, _stand_ins
 
 if TYPE_CHECKING:
-    from speedcopy._copyfile import Options
+    from speedcopy._options import Options
     from speedcopy._types import Path
 
-stdlib_copyfile = _stand_ins.standard_copyfile()
+stdlib_copyfile = _stand_ins.standard("copyfile")
+_stdlib_copy2 = _stand_ins.standard("copy2")
+
+#: The audit event of each kind of metadata.
+EVENTS = {
+    "mode": "shutil.copymode",
+    "strict": "shutil.copystat",
+    "best-effort": "shutil.copystat",
+}
 
 
-def copy(src: Path, dst: Path, options: Options) -> tuple[str, int]:
-    """Copies by the standard library. Returns mechanism and bytes: 0 bytes for a symbolic link.
+def copy(src: Path, dst: Path, options: Options) -> tuple[str, int, dict[str, str]]:
+    """Copies by the standard library.
+
+    Returns what has copied, bytes, and the metadata that was refused, as in a Transfer.
+    """
+    if sys.platform == "win32" and options.metadata == "strict" and not os.path.isdir(dst):
+        _stdlib_copy2(src, dst, follow_symlinks=options.follow_symlinks)
+        return "shutil.copy2", _call_progress(src, dst, options), {}
+    mechanism, copied = _copy_data(src, dst, options)
+    refused = {}
+    if options.metadata == "mode":
+        shutil.copymode(src, dst, follow_symlinks=options.follow_symlinks)
+    elif options.metadata == "strict":
+        shutil.copystat(src, dst, follow_symlinks=options.follow_symlinks)
+    elif options.metadata:
+        refused = _copystat_as_far_as_possible(src, dst, options)
+    return mechanism, copied, refused
+
+
+def _copystat_as_far_as_possible(src: Path, dst: Path, options: Options) -> dict[str, str]:
+    """Copies metadata piece by piece; returns what was refused, and the names of the errnos."""
+    if not options.follow_symlinks and is_link(src):
+        code = _code_of(lambda: shutil.copystat(src, dst, follow_symlinks=False))
+        return {"times": _errors.name_of(code)} if code else {}
+    sys.audit(EVENTS["best-effort"], src, dst)
+    st = os.stat(src)
+    copy_xattrs: Callable[[Path, Path], None] = vars(shutil)["_copyxattr"]
+    steps = (
+        lambda: os.utime(dst, ns=(st.st_atime_ns, st.st_mtime_ns)),
+        lambda: copy_xattrs(src, dst),
+        lambda: os.chmod(dst, stat.S_IMODE(st.st_mode)),
+    )
+    codes = map(_code_of, steps)
+    return {name: _errors.name_of(code) for name, code in zip(_results.ATTRIBUTES, codes) if code}
+
+
+def _code_of(step: Callable[[], None]) -> int:
+    """The code with which it fails, or 0."""
+    try:
+        step()
+    except OSError as error:
+        return getattr(error, "winerror", None) or error.errno or 0
+    return 0
+
+
+def _copy_data(src: Path, dst: Path, options: Options) -> tuple[str, int]:
+    """Returns what has copied, and bytes: 0 for a symbolic link.
 
     If every byte must be written, :mod:`speedcopy._plain` copies instead, because the standard
     library of Python 3.14 may clone. If a test has replaced what ``shutil.copyfile`` calls, the
@@ -31,11 +86,16 @@ def copy(src: Path, dst: Path, options: Options) -> tuple[str, int]:
         return "read/write", _plain.copy(src, dst, options.progress, 0)
     expected = _size_of(src) if isinstance(dst, int) else 0
     stdlib_copyfile(src, dst, follow_symlinks=options.follow_symlinks)
+    return _results.FALLBACK, _call_progress(src, dst, options, expected)
+
+
+def _call_progress(src: Path, dst: Path, options: Options, expected: int = 0) -> int:
+    """Calls ``progress`` after the standard library has copied; returns the bytes."""
     linked = not options.follow_symlinks and is_link(src)
     copied = 0 if linked else _size_of(dst, unknown=expected)
     if options.progress is not None:
         options.progress(copied, copied)
-    return _results.FALLBACK, copied
+    return copied
 
 
 # The standard library also accepts open descriptors as src or dst. So do these two functions.

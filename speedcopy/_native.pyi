@@ -12,11 +12,19 @@ class Report(Protocol):
     mechanism: int
     offloaded: int
     declined: list[int]
+    refused: list[int]
+
+class Directories(Protocol):
+    """Two open directories, an ``sc_directories *``."""
+
+    src: int
+    dst: int
+    exact: int
 
 class _FFI(Protocol):
     NULL: CData
 
-    def new(self, ctype: str) -> Any: ...
+    def new(self, ctype: str, init: object = ...) -> Any: ...
     def string(self, chars: CData) -> bytes: ...
     def getwinerror(self, code: int) -> tuple[int, str]: ...
     def new_handle(self, obj: object) -> CData: ...
@@ -30,6 +38,16 @@ class _Lib(Protocol):
     def sc_load_copyfile2(self, library: str) -> int: ...
     def sc_copy(
         self,
+        src: str | bytes,
+        dst: str | bytes,
+        flags: int,
+        caller: CData,
+        report: Report | CData,
+    ) -> int: ...
+    def sc_look_at_directories(self, directories: Directories) -> None: ...
+    def sc_copy_between(
+        self,
+        directories: Directories,
         src: str | bytes,
         dst: str | bytes,
         flags: int,

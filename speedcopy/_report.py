@@ -25,7 +25,8 @@ class Transfer:
     data" if the call succeeded and moved nothing. If no mechanism could be tried, ``declined`` has
     the key "native" with "not built" (the extension is missing) or "subinterpreter". ``offloaded``
     says whether a server or a storage device moved the bytes without this machine. It is None if
-    the system does not report that; only Windows does.
+    the system does not report that; only Windows does. ``refused`` has the requested metadata that
+    the file system refused: "times", "xattrs" or "mode", each with the name of the first errno.
     """
 
     mechanism: str
@@ -33,15 +34,17 @@ class Transfer:
     seconds: float
     declined: dict[str, str] = field(default_factory=dict)
     offloaded: Optional[bool] = None
+    refused: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """One line for a log."""
         text = f"{self.mechanism}, {self.copied} bytes in {self.seconds:.6f} s"
         if self.offloaded:
             text += ", offloaded"
-        if self.declined:
-            reasons = ", ".join(f"{name} ({why})" for name, why in self.declined.items())
-            text += f"; declined: {reasons}"
+        for title, reasons in (("declined", self.declined), ("refused", self.refused)):
+            if reasons:
+                listed = ", ".join(f"{name} ({why})" for name, why in reasons.items())
+                text += f"; {title}: {listed}"
         return text
 
 

@@ -6,6 +6,9 @@ module can be imported, but nothing calls its functions.
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from typing import TYPE_CHECKING, NoReturn, Optional
 
 from speedcopy import _errors, _loader
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
 
 #: The mechanism if Python copied as the standard library does.
 FALLBACK = "shutil.copyfile"
+
+#: Metadata that a file system may refuse, in the order in which it is copied.
+ATTRIBUTES = ("times", "xattrs", "mode")
+
+#: Errnos with which FICLONE declines all files of two directories, and not this one only.
+_NEVER_CLONES = (errno.EOPNOTSUPP, errno.ENOTTY, errno.ENOSYS, errno.EXDEV)
 
 if _loader.native:
     lib, MECHANISMS = _loader.native.lib, _loader.native.MECHANISMS
@@ -32,7 +41,8 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
     arguments. ``refusal`` is the code with which the only mechanism allowed has declined, or 0;
     its error becomes the cause. Raises SameFileError, SpecialFileError or the subclass of OSError
     for the errno. As in the standard library, an error of opening a file has the name of that
-    file, and any other error has both names.
+    file, and any other error has both names. One of metadata has the name that the function of
+    :mod:`os` puts into it.
     """
     code, place = -result & _CODE, -result & _PLACE
     if code == lib.SC_SAME_FILE:
@@ -40,6 +50,8 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
     path = src if place == lib.SC_AT_SRC else dst
     if code in _SPECIAL:
         raise _errors.special_file(path, _SPECIAL[code])
+    if place == lib.SC_AT_NONE and sys.version_info < (3, 13):
+        raise OSError(code, os.strerror(code))
     if place == _PLACE:
         cause = _errors.both(refusal, src, dst) if refusal else None
         raise _errors.both(code, src, dst) from cause
@@ -70,3 +82,24 @@ def declined(report: Report) -> dict[str, str]:
     """The mechanisms that declined, and the names of their errnos."""
     codes = zip(MECHANISMS, report.declined)
     return {name: _REASONS.get(code) or _errors.name_of(code) for name, code in codes if code}
+
+
+def refused(report: Report) -> dict[str, str]:
+    """The metadata that dst could not be given, and the names of the errnos."""
+    codes = zip(ATTRIBUTES, report.refused)
+    return {name: _errors.name_of(code) for name, code in codes if code}
+
+
+def useless(report: Report) -> int:
+    """The rows, as a mask, that need not be asked about other files of the same two directories."""
+    codes = zip(MECHANISMS, report.declined)
+    return sum(
+        1 << row
+        for row, (name, code) in enumerate(codes)
+        if name == "FICLONE" and code in _NEVER_CLONES
+    )
+
+
+def lacks_descriptors(result: int) -> bool:
+    """Whether a copy failed because no more files can be opened."""
+    return -result & _CODE in (errno.EMFILE, errno.ENFILE)

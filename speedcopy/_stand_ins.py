@@ -22,6 +22,24 @@ _sendfile = _os.get("sendfile")
 _copy_file_range = _os.get("copy_file_range")
 _readinto = _shutil.get("_copyfileobj_readinto")
 
+#: What shutil.copystat and shutil.copymode call.
+_metadata = tuple(
+    (module, name, module.get(name))
+    for module, names in (
+        (_os, ("stat", "utime", "listxattr", "getxattr", "setxattr", "chmod")),
+        (_shutil, ("copystat", "copymode", "_copyxattr")),
+    )
+    for name in names
+)
+
+
+def are_there_for_metadata() -> bool:
+    """The same for ``shutil.copystat`` and ``shutil.copymode``."""
+    for module, name, standard in _metadata:  # noqa: SIM110 (any() costs as much as a system call)
+        if module.get(name) is not standard:
+            return True
+    return False
+
 
 def are_there() -> bool:
     """Whether ``shutil.copyfile`` would call a function that has been replaced."""
@@ -34,19 +52,20 @@ def are_there() -> bool:
     )
 
 
-def standard_copyfile() -> Callable[..., Any]:
-    """Returns the standard library's ``copyfile``, even if ``shutil.copyfile`` is replaced.
+def standard(name: str) -> Callable[..., Any]:
+    """Returns ``copyfile`` or ``copy2`` of the standard library, even if shutil's is replaced.
 
     If a mock that is there during the first import of speedcopy became the fallback, later copies
     would copy nothing.
     """
-    found = shutil.copyfile
+    found: Callable[..., Any] = getattr(shutil, name)
     spec = importlib.util.find_spec("shutil")
     if getattr(found, "__globals__", None) is _shutil or not spec or not spec.loader:
         return found
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     # With the globals of shutil: callers do not catch the exceptions of the fresh module.
-    function = FunctionType(fresh.copyfile.__code__, _shutil, "copyfile")
-    function.__kwdefaults__ = fresh.copyfile.__kwdefaults__
+    original = getattr(fresh, name)
+    function = FunctionType(original.__code__, _shutil, name)
+    function.__kwdefaults__ = original.__kwdefaults__
     return function

@@ -9,4 +9,6 @@ PathT = TypeVar("PathT", bound=Path)
 #: Called with the bytes copied and the bytes in total.
 Progress = Callable[[int, int], object]
 
+Metadata = Literal["strict", "best-effort"]
+
 Reflink = Literal["auto", "always", "never"]

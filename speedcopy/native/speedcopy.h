@@ -9,10 +9,14 @@
  * descriptor stays open, no memory stays allocated. A mechanism that cannot move the bytes is
  * *declined* with its errno, and the next mechanism continues at the byte that was reached.
  *
+ * With SC_MODE or SC_STAT, dst then gets the metadata of src as from shutil.copymode or
+ * shutil.copystat.
+ *
  * sc_copy() returns 0, or the negated sum of a code and a place. The code is an errno (Windows: a
  * Win32 code), or a value of sc_code; the place is a value of sc_place. After a failed copy, src is
  * unchanged, a dst that this call created is removed, and an existing dst that was written to is
- * truncated to the bytes that had been copied.
+ * truncated to the bytes that had been copied. Refused metadata is an error, too, but all data is
+ * copied then, and dst stays.
  */
 #ifndef SPEEDCOPY_H
 #define SPEEDCOPY_H
@@ -24,14 +28,22 @@ typedef SC_CHAR sc_char;
 
 /* Bits of `flags`: what the caller wants. */
 enum sc_flag {
-    SC_REFLINK_ALWAYS = 1, /* clone, or fail with EOPNOTSUPP where that is impossible */
-    SC_REFLINK_NEVER = 2,  /* share no extents, not even if the server chooses to */
-    SC_KEEP_HOLES = 4,     /* dst may have holes or be a clone; without it, write all */
-    SC_TELL_END = 8        /* call sc_tick once more at the end of the copy */
+    SC_REFLINK_ALWAYS = 1,     /* clone, or fail with EOPNOTSUPP where that is impossible */
+    SC_REFLINK_NEVER = 2,      /* share no extents, not even if the server chooses to */
+    SC_KEEP_HOLES = 4,         /* dst may have holes or be a clone; without it, write all */
+    SC_TELL_END = 8,           /* call sc_tick once more at the end of the copy */
+    SC_MODE = 16,              /* copy the mode. On Windows no metadata is copied */
+    SC_STAT = 32,              /* copy times and extended attributes */
+    SC_BEST_EFFORT = 64,       /* refused metadata is reported, but is not an error */
+    SC_STRICT_ACCESS = 128,    /* EACCES for an extended attribute is an error */
+    SC_SKIP_ROW = 0x100,       /* shifted left by the number of a row: do not try that row */
+    SC_NAME_IS_FREE = 0x20000, /* the caller has made the directory of dst: no O_EXCL */
+    SC_SRC_IS_FILE = 0x10000   /* the caller has checked that src is a regular file */
 };
 
 /* Which file an error is about. */
 enum sc_place {
+    SC_AT_NONE = 0, /* of the times of dst; os.utime names no file before Python 3.13 */
     SC_AT_SRC = 0x10000,
     SC_AT_DST = 0x20000,
     SC_AT_BOTH = 0x30000,
@@ -55,16 +67,20 @@ enum sc_limit {
     SC_LARGEST_BUFFER = 0x100000  /* above the default wsize of any server, fits a cache */
 };
 
+/* Metadata that a file system may refuse. */
+enum sc_attribute { SC_TIMES = 0, SC_XATTRS = 1, SC_PERMISSIONS = 2, SC_ATTRIBUTES = 3 };
+
 /* How the copy was made. The caller owns the struct. Rows are counted from 0, fastest first. */
 typedef struct {
     int64_t copied;                      /* bytes of dst that are bytes of src */
     int32_t mechanism;                   /* the row that moved the last byte, -1 if none did */
     int32_t offloaded;                   /* 1: bypassed this machine, 0: did not, -1: unknown */
     int32_t declined[SC_MAX_MECHANISMS]; /* by row: the code with which it declined, or 0 */
+    int32_t refused[SC_ATTRIBUTES];      /* by sc_attribute: the first errno, or 0 */
 } sc_report;
 
 /*
- * Copies the data of src to dst, two NUL-terminated paths. `caller` is passed to sc_tick. `report`
+ * Copies src to dst, two NUL-terminated paths. `caller` is passed to sc_tick. `report`
  * may be NULL. Python calls this without holding its lock.
  */
 int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report);

@@ -121,7 +121,7 @@ def test_transfer_record() -> None:
     """A Transfer is a value: compared by its fields, and immutable."""
     one = speedcopy.Transfer("sendfile", 5, 0.5, {"FICLONE": "EXDEV"})
     assert one == speedcopy.Transfer("sendfile", 5, 0.5, {"FICLONE": "EXDEV"})
-    names = ["mechanism", "copied", "seconds", "declined", "offloaded"]
+    names = ["mechanism", "copied", "seconds", "declined", "offloaded", "refused"]
     assert [field.name for field in fields(one)] == names
     assert str(one) == "sendfile, 5 bytes in 0.500000 s; declined: FICLONE (EXDEV)"
     assert speedcopy.Transfer("sendfile", 5, 0.5).declined == {}

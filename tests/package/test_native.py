@@ -214,8 +214,9 @@ def test_report_layout() -> None:
         "mechanism": (8, "int32_t"),
         "offloaded": (12, "int32_t"),
         "declined": (16, f"int32_t[{lib.SC_MAX_MECHANISMS}]"),
+        "refused": (48, f"int32_t[{lib.SC_ATTRIBUTES}]"),
     }
-    assert ffi.sizeof("sc_report") == 48
+    assert ffi.sizeof("sc_report") == 64
 
 
 def test_nothing_wanted_back(folder: Path) -> None:

@@ -42,7 +42,7 @@ static void cut_existing(sc_job *job)
     struct stat now;
     int looked = 0;
     if (job->dst_fd < 0) {
-        INSIST(job->dst_fd, openat(job->dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK));
+        INSIST(job->dst_fd, openat(job->dst_dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK));
         if (job->dst_fd >= 0)
             INSIST(looked, fstat(job->dst_fd, &now));
         if (job->dst_fd < 0 || looked < 0 || !sc_same_file(&now, &job->dst_st))
@@ -56,7 +56,7 @@ static int is_still_there(const sc_job *job)
 {
     struct stat now;
     int result;
-    INSIST(result, fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
+    INSIST(result, fstatat(job->dst_dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
     return result == 0 && job->dst_st.st_mode && sc_same_file(&now, &job->dst_st);
 }
 
@@ -79,7 +79,7 @@ static void undo(sc_job *job)
         int was_there = is_still_there(job);
         sc_close(&job->dst_fd);
         if (was_there && is_still_there(job))
-            INSIST(result, unlinkat(job->dir, job->dst, 0));
+            INSIST(result, unlinkat(job->dst_dir, job->dst, 0));
     } else if (S_ISREG(job->dst_st.st_mode) && job->touched) {
         cut_existing(job);
     }
@@ -102,7 +102,8 @@ static int start_plainly(sc_job *job, int first)
     return sc_reopen_plainly(job) < 0 ? first : sc_run_last(job);
 }
 
-static int run(sc_job *job)
+/* `refusal`: of metadata; all data has been copied then. */
+static int run(sc_job *job, int *refusal)
 {
     int result = sc_open(job);
     if (result == 0 && !job->cancelled) {
@@ -111,6 +112,8 @@ static int run(sc_job *job)
             code = start_plainly(job, code);
         if (code == 0)
             code = finish(job);
+        if (code == 0 && job->flags & (SC_MODE | SC_STAT))
+            *refusal = sc_copy_metadata(job);
         if (code == 0)
             code = sc_close(&job->dst_fd);
         if (code == -EINTR)
@@ -123,7 +126,8 @@ static int run(sc_job *job)
     return result;
 }
 
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report)
+int sc_copy_between(const sc_directories *directories, const sc_char *src, const sc_char *dst,
+                    int flags, void *caller, sc_report *report)
 {
     sc_report unread;
     sc_job job = {.src = src,
@@ -131,20 +135,30 @@ int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_
                   .flags = flags,
                   .caller = caller,
                   .report = report ? report : &unread,
-                  .dir = AT_FDCWD,
+                  .directories = directories,
+                  .here = AT_FDCWD,
+                  .src_dir = directories ? directories->src : AT_FDCWD,
+                  .dst_dir = directories ? directories->dst : AT_FDCWD,
                   .src_fd = -1,
                   .dst_fd = -1};
     *job.report = (sc_report){.mechanism = -1, .offloaded = -1};
-    int result = run(&job);
+    int refusal = 0, result = run(&job, &refusal);
     if (result < 0)
         undo(&job);
+    else
+        result = refusal;
     job.report->copied = job.copied;
     free(job.buffer);
     sc_close(&job.dst_fd);
     sc_close(&job.src_fd);
-    if (job.dir != AT_FDCWD)
-        close(job.dir);
+    if (job.here != AT_FDCWD)
+        close(job.here);
     return result;
+}
+
+int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report)
+{
+    return sc_copy_between(NULL, src, dst, flags, caller, report);
 }
 
 const char *sc_mechanism_name(int row)

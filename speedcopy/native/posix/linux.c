@@ -135,13 +135,19 @@ static int is_sound(const sc_job *job)
  * ENODATA EBUSY EAGAIN   CIFS, as for copychunk
  * ENOMEM ESTALE          if it is real, read or write return it, too
  * nothing copied         procfs, sysfs before 5.19; overlayfs on Fedora 32
+ *
+ * The kernel stops at the end of src. If the file system knows where that is, a request for one
+ * byte more shows that src has not grown, and no read has to.
  */
 static int64_t copy_range(sc_job *job, int64_t length)
 {
     int lacking = job->copied == 0 && src_is_on_smb(job) ? flush_src(job) : 0;
     if (lacking < 0)
         return lacking;
-    ssize_t moved = copy_file_range(job->src_fd, NULL, job->dst_fd, NULL, (size_t)length, 0);
+    int to_the_end = job->exact && job->copied + length == job->size;
+    size_t asked = (size_t)(to_the_end ? length + 1 : length);
+    ssize_t moved = copy_file_range(job->src_fd, NULL, job->dst_fd, NULL, asked, 0);
+    job->ended = to_the_end && moved == length;
     return moved < 0 ? -errno : moved;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -93,14 +94,18 @@ void sc_forget_errors(const sc_job *job)
 }
 
 /*
- * On other file systems, SEEK_HOLE sends requests (SMB, NFS, FUSE) or has been wrong: OpenZFS
- * reported holes where data was still in memory (openzfs/zfs#15526). An overlay may have any file
- * system below it.
+ * Does the file system itself know its files? On others, SEEK_HOLE sends requests (SMB, NFS, FUSE)
+ * or has been wrong: OpenZFS reported holes where data was still in memory (openzfs/zfs#15526). And
+ * sizes may be stale: NFS, FUSE. An overlay may have any file system below it.
  */
+static int is_true(uint32_t type)
+{
+    return is_local(type) && type != OVERLAYFS_MAGIC;
+}
+
 int sc_holes_known(sc_job *job, int fd)
 {
-    uint32_t type = file_system(job, fd);
-    return is_local(type) && type != OVERLAYFS_MAGIC;
+    return is_true(file_system(job, fd));
 }
 
 int sc_open_again(int fd)
@@ -108,4 +113,27 @@ int sc_open_again(int fd)
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return openat(AT_FDCWD, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+}
+
+ssize_t sc_list_xattrs(int fd, char *names, size_t size)
+{
+    return flistxattr(fd, names, size);
+}
+
+ssize_t sc_get_xattr(int fd, const char *name, char *value, size_t size)
+{
+    return fgetxattr(fd, name, value, size);
+}
+
+int sc_set_xattr(int fd, const char *name, const char *value, size_t size)
+{
+    return fsetxattr(fd, name, value, size, 0);
+}
+
+void sc_look_at_directories(sc_directories *directories)
+{
+    struct stat st;
+    struct statfs fs;
+    int is_known = fstat(directories->src, &st) == 0 && fstatfs(directories->src, &fs) == 0;
+    directories->exact = is_known && is_true((uint32_t)fs.f_type) ? st.st_dev : 0;
 }

@@ -25,19 +25,29 @@
 #endif
 
 /*
+ * A new file is never readable for more users than it is in the end. Its owner may always write to
+ * it: setting an extended attribute needs that, and so does replacing what a killed copy has left.
+ */
+static mode_t mode_of_new(const sc_job *job)
+{
+    int is_known = job->flags & SC_MODE && job->src_st.st_mode;
+    return is_known ? (job->src_st.st_mode & 0777) | S_IWUSR : 0666;
+}
+
+/*
  * Opens nothing after a signal handler has raised. If no descriptor is left, that of the current
  * directory is given up for the file.
  */
-static int open_file(sc_job *job, const char *path, int flags)
+static int open_file(sc_job *job, const int *dir, const char *path, int flags)
 {
     int fd = -1;
     errno = EINTR;
     if (!job->cancelled)
-        SC_REPEAT(job, fd, openat(job->dir, path, flags | O_CLOEXEC | O_NOCTTY, 0666));
-    if (fd < 0 && job->dir != AT_FDCWD && (errno == EMFILE || errno == ENFILE)) {
-        close(job->dir);
-        job->dir = AT_FDCWD;
-        return open_file(job, path, flags);
+        SC_REPEAT(job, fd, openat(*dir, path, flags | O_CLOEXEC | O_NOCTTY, mode_of_new(job)));
+    if (fd < 0 && job->here != AT_FDCWD && (errno == EMFILE || errno == ENFILE)) {
+        close(job->here);
+        job->here = job->src_dir = job->dst_dir = AT_FDCWD;
+        return open_file(job, dir, path, flags);
     }
     return fd;
 }
@@ -52,10 +62,10 @@ static int look_at(sc_job *job, int fd, struct stat *st)
     return result;
 }
 
-static int look_at_name(sc_job *job, const char *path, struct stat *st)
+static int look_at_name(sc_job *job, int dir, const char *path, struct stat *st)
 {
     int result;
-    SC_REPEAT(job, result, fstatat(job->dir, path, st, 0));
+    SC_REPEAT(job, result, fstatat(dir, path, st, 0));
     if (result < 0)
         memset(st, 0, sizeof *st);
     return result;
@@ -65,7 +75,7 @@ static int look_at_name(sc_job *job, const char *path, struct stat *st)
 static int guard_dst(sc_job *job)
 {
     struct stat st;
-    if (look_at_name(job, job->dst, &st) < 0)
+    if (look_at_name(job, job->dst_dir, job->dst, &st) < 0)
         return 0;
     if (sc_same_file(&job->src_st, &st))
         return sc_failure(SC_SAME_FILE, SC_AT_BOTH);
@@ -88,26 +98,36 @@ static int may_never_end(const struct stat *st)
     return S_ISCHR(st->st_mode) && !(stat("/dev/null", &null) == 0 && null.st_rdev == st->st_rdev);
 }
 
-/* Checks the name first: opening a FIFO waits for a writer, opening a device may have effects. */
+/*
+ * Checks the name first: opening a FIFO waits for a writer, opening a device may have effects. A
+ * caller that has listed the directory has checked it already.
+ */
 static int open_src(sc_job *job)
 {
-    look_at_name(job, job->src, &job->src_st);
+    if (!(job->flags & SC_SRC_IS_FILE))
+        look_at_name(job, job->src_dir, job->src, &job->src_st);
     if (S_ISFIFO(job->src_st.st_mode))
         return refuse_src(job, SC_NAMED_PIPE);
     if (may_never_end(&job->src_st))
         return refuse_src(job, SC_CHARACTER_DEVICE);
-    job->src_fd = open_file(job, job->src, O_RDONLY);
+    job->src_fd = open_file(job, &job->src_dir, job->src, O_RDONLY);
     if (job->src_fd < 0)
         return refuse_src(job, errno);
     struct stat named = job->src_st;
     if (look_at(job, job->src_fd, &job->src_st) < 0) {
+        if (job->flags & SC_SRC_IS_FILE)
+            look_at_name(job, job->src_dir, job->src, &named);
         job->src_st.st_dev = named.st_dev; /* for the comparison with dst */
         job->src_st.st_ino = named.st_ino;
     }
     if (S_ISDIR(job->src_st.st_mode))
         return refuse_src(job, EISDIR);
-    if (S_ISREG(job->src_st.st_mode))
+    if (may_never_end(&job->src_st))
+        return refuse_src(job, SC_CHARACTER_DEVICE);
+    if (S_ISREG(job->src_st.st_mode)) {
         job->size = job->src_st.st_size;
+        job->exact = job->directories && job->directories->exact == job->src_st.st_dev;
+    }
     return 0;
 }
 
@@ -116,7 +136,8 @@ static int open_plainly(sc_job *job)
     /* reflink="always": dst keeps its content until a clone has been shown to work */
     int keeps = job->flags & SC_REFLINK_ALWAYS;
     job->plain = 1;
-    job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT | (keeps ? 0 : O_TRUNC));
+    job->dst_fd =
+        open_file(job, &job->dst_dir, job->dst, O_WRONLY | O_CREAT | (keeps ? 0 : O_TRUNC));
     if (job->dst_fd < 0)
         return sc_failure(errno, SC_AT_DST);
     look_at(job, job->dst_fd, &job->dst_st);
@@ -137,7 +158,7 @@ static int open_plainly(sc_job *job)
 static int open_in_place(sc_job *job)
 {
     const int how = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-    int fd = open_file(job, job->dst, how);
+    int fd = open_file(job, &job->dst_dir, job->dst, how);
     if (fd < 0)
         return 0;
     if (look_at(job, fd, &job->dst_st) < 0 || !S_ISREG(job->dst_st.st_mode) ||
@@ -151,6 +172,20 @@ static int open_in_place(sc_job *job)
 }
 
 /*
+ * Is dst the file that has just been created? O_EXCL is one operation more on NFS. Without it, an
+ * empty file may be somebody else's: it is as good, but is not removed if the copy fails.
+ */
+static int is_new(sc_job *job)
+{
+    int looked = look_at(job, job->dst_fd, &job->dst_st);
+    if (job->flags & SC_NAME_IS_FREE)
+        return looked == 0 && S_ISREG(job->dst_st.st_mode) && job->dst_st.st_size == 0 &&
+               !sc_same_file(&job->src_st, &job->dst_st);
+    job->created = looked < 0 || job->dst_st.st_size == 0;
+    return job->created;
+}
+
+/*
  * First tries to create dst: looking up a name that may be missing is 3 requests on a share. If an
  * exclusive create fails, dst is opened as the standard library opens it, and the error of that
  * open is returned. So it is if the new file is not empty: a server without O_EXCL has then opened
@@ -158,11 +193,11 @@ static int open_in_place(sc_job *job)
  */
 static int open_dst(sc_job *job)
 {
-    job->dst_fd = open_file(job, job->dst, O_WRONLY | O_CREAT | O_EXCL);
+    int how = job->flags & SC_NAME_IS_FREE ? O_NOFOLLOW | O_NONBLOCK : O_EXCL;
+    job->dst_fd = open_file(job, &job->dst_dir, job->dst, O_WRONLY | O_CREAT | how);
     int code = job->dst_fd < 0 ? errno : 0;
     if (job->dst_fd >= 0) {
-        job->created = look_at(job, job->dst_fd, &job->dst_st) < 0 || job->dst_st.st_size == 0;
-        if (job->created)
+        if (is_new(job))
             return 0;
         close(job->dst_fd);
         job->dst_fd = -1;
@@ -175,57 +210,10 @@ static int open_dst(sc_job *job)
 
 int sc_open(sc_job *job)
 {
-    if (job->src[0] != '/' || job->dst[0] != '/') {
+    if (!job->directories && (job->src[0] != '/' || job->dst[0] != '/')) {
         int here = open(".", OPEN_DIRECTORY);
-        job->dir = here < 0 ? AT_FDCWD : here;
+        job->here = job->src_dir = job->dst_dir = here < 0 ? AT_FDCWD : here;
     }
     int result = open_src(job);
     return result ? result : open_dst(job);
-}
-
-/* Runs after Ctrl-C, too: dst must end where its correct data ends. */
-int sc_truncate(sc_job *job, int64_t size)
-{
-    int result, tries = SC_MOST_TRIES;
-    while ((result = ftruncate(job->dst_fd, size)) < 0 && errno == EINTR && tries-- > 0)
-        sc_interrupted(job);
-    return result < 0 ? -errno : 0;
-}
-
-/* Removes the content of dst, whether old or left by a declined clone. 0 or -errno. */
-int sc_empty(sc_job *job)
-{
-    job->touched = 1;
-    int result = sc_truncate(job, 0);
-    if (result == 0) {
-        job->in_place = 0;
-        job->dst_st.st_size = 0;
-        sc_forget_errors(job);
-    }
-    return result;
-}
-
-/* Opens dst once more with O_TRUNC, as the standard library does. 0, or -1 if that fails. */
-int sc_reopen_plainly(sc_job *job)
-{
-    int again = lseek(job->src_fd, 0, SEEK_SET) < 0 ? -1 : sc_open_again(job->dst_fd);
-    if (again < 0)
-        return -1;
-    sc_close(&job->dst_fd);
-    job->dst_fd = again;
-    job->plain = job->touched = 1;
-    job->copied = job->holes = 0;
-    return 0;
-}
-
-/*
- * Not repeated after EINTR: Linux has closed the descriptor by then, and a second close could hit
- * another file. EINTR is returned as an error, because it is not known whether all data was
- * written. shutil raises it, too.
- */
-int sc_close(int *fd)
-{
-    int result = *fd < 0 ? 0 : close(*fd);
-    *fd = -1;
-    return result < 0 ? -errno : 0;
 }

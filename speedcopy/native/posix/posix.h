@@ -2,14 +2,17 @@
  * What the C files of a POSIX platform share. Python does not see this header.
  *
  * copy.c       one copy: open, run the table, finish or undo, close
- * open.c       opens both files, refuses what may not be copied, truncates and closes
+ * open.c       opens both files, refuses what may not be copied
+ * dst.c        dst once it is open: truncated, opened again, closed
  * table.c      the rule: which row is tried, and what its errno means
  * rounds.c     runs one row in rounds: the length of a round, and holes
  * ticks.c      the calls back into Python
  * read_write.c the row that every table ends with
+ * metadata.c   times, extended attributes and mode, once all data is written
  *
  * The section "What a platform's file defines" below lists the rest. On Linux it is in linux.c (the
- * table), linux_files.c (file systems and writing back) and linux_clone.c (reflink="always").
+ * table), linux_files.c (file systems, writing back, extended attributes) and linux_clone.c
+ * (reflink="always").
  */
 #ifndef SPEEDCOPY_POSIX_H
 #define SPEEDCOPY_POSIX_H
@@ -17,7 +20,9 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
+#include "directories.h"
 #include "speedcopy.h"
 
 #define SC_MIB ((int64_t)1 << 20)
@@ -32,12 +37,15 @@ typedef struct {
     int flags;
     void *caller;
     sc_report *report;
+    const sc_directories *directories; /* or NULL */
 
     /*
      * open.c: the two files. A mechanism that works in rounds advances both file positions. copy.c
      * looks dst up, or opens it, once more if a copy has failed.
      */
-    int dir; /* relative names start here, even if the process changes its directory meanwhile */
+    int here;    /* the working directory when the copy began, or AT_FDCWD */
+    int src_dir; /* relative names start in these two */
+    int dst_dir;
     int src_fd;
     int dst_fd;
     struct stat src_st; /* st_mode is 0 if fstat failed: then only the last row is tried */
@@ -47,16 +55,18 @@ typedef struct {
     int in_place;       /* dst still has its old content */
 
     /*
-     * All files: the progress of the copy. sc_moved() adds the bytes that a call has moved. open.c
+     * All files: the progress of the copy. sc_moved() adds the bytes that a call has moved. dst.c
      * starts again at 0, and copy.c corrects the numbers at the end.
      */
+    int exact;       /* the size that src's file system states is never stale */
+    int ended;       /* the last row has found the end of src */
     int64_t size;    /* bytes of src, as far as known; also 0 for pseudo files */
     int64_t copied;  /* bytes: the offset that the copy has reached */
     int64_t written; /* bytes: where dst ends; less than `copied` after a hole */
     int touched;     /* the content of dst may have changed */
     int lost;        /* copied data is missing in dst, and no other row can restore it */
 
-    /* rounds.c; table.c decides whether holes are looked for, open.c ends that */
+    /* rounds.c; table.c decides whether holes are looked for, dst.c ends that */
     int holes;        /* look for holes */
     int64_t data_end; /* if so: where the data at `copied` ends */
 
@@ -125,6 +135,18 @@ void sc_forget_errors(const sc_job *job);
  */
 int sc_write_back(sc_job *job);
 
+/* The names of a file's extended attributes, each with a NUL behind it. Bytes, or -1 and errno. */
+ssize_t sc_list_xattrs(int fd, char *names, size_t size);
+
+/* The value of one, in bytes, or -1 and errno. */
+ssize_t sc_get_xattr(int fd, const char *name, char *value, size_t size);
+
+/* 0, or -1 and errno. */
+int sc_set_xattr(int fd, const char *name, const char *value, size_t size);
+
+/* The most that either of these takes or returns. */
+enum { SC_LONGEST_XATTR = 0x10000 };
+
 /*
  * What a platform's file may use.
  */
@@ -159,16 +181,16 @@ static inline void sc_moved(sc_job *job, int64_t bytes)
 /* open.c: opens both files, or refuses what the standard library refuses. Returns as sc_copy. */
 int sc_open(sc_job *job);
 
-/* open.c: opens dst once more, with O_TRUNC, and goes back to offset 0. 0 or -1. */
+/* dst.c: opens dst once more, with O_TRUNC, and goes back to offset 0. 0 or -1. */
 int sc_reopen_plainly(sc_job *job);
 
-/* open.c: truncates dst to 0, also after a declined clone. 0 or -errno. */
+/* dst.c: truncates dst to 0, also after a declined clone. 0 or -errno. */
 int sc_empty(sc_job *job);
 
-/* open.c: truncates dst to this size, even after a signal handler has raised. 0 or -errno. */
+/* dst.c: truncates dst to this size, even after a signal handler has raised. 0 or -errno. */
 int sc_truncate(sc_job *job, int64_t size);
 
-/* open.c: closes a descriptor unless it is -1, and sets it to -1. 0 or -errno. */
+/* dst.c: closes a descriptor unless it is -1, and sets it to -1. 0 or -errno. */
 int sc_close(int *fd);
 
 /* table.c: tries the mechanisms in order until one has moved the bytes. 0 or -errno. */
@@ -179,6 +201,9 @@ int sc_run_last(sc_job *job);
 
 /* rounds.c: moves the rest by one mechanism, in rounds. 0 or -errno. */
 int sc_in_rounds(sc_job *job, const sc_mechanism *mechanism);
+
+/* metadata.c: copies the metadata that the flags ask for. Returns what sc_copy returns. */
+int sc_copy_metadata(sc_job *job);
 
 /* ticks.c: nanoseconds of CLOCK_MONOTONIC. sc_start_clock also plans the first tick. */
 int64_t sc_now(void);

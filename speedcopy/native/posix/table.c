@@ -121,6 +121,8 @@ static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
 {
     int clones = mechanism->traits & SC_CLONES;
     int regular = S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
+    if (job->flags & SC_SKIP_ROW << (mechanism - sc_mechanisms))
+        return 0;
     if (job->flags & SC_REFLINK_ALWAYS)
         return clones && regular;
     if (clones && job->in_place && !wants_empty(job, mechanism))
@@ -164,7 +166,7 @@ int sc_run_table(sc_job *job)
             if (job->report->mechanism < 0)
                 job->report->mechanism = (int32_t)(row - sc_mechanisms);
             /* src may be longer than its st_size: it has grown, or a FUSE server was wrong */
-            return row->traits & (SC_WHOLE_FILE | SC_ANY_FILE) ? 0 : sc_run_last(job);
+            return job->ended || row->traits & (SC_WHOLE_FILE | SC_ANY_FILE) ? 0 : sc_run_last(job);
         }
         job->report->declined[row - sc_mechanisms] = -result;
         if (job->lost || is_final(job, row, -result))

@@ -1,0 +1,51 @@
+/* dst once it is open: truncated, opened again, closed. */
+#include <unistd.h>
+
+#include "posix.h"
+
+/* Runs after Ctrl-C, too: dst must end where its correct data ends. */
+int sc_truncate(sc_job *job, int64_t size)
+{
+    int result, tries = SC_MOST_TRIES;
+    while ((result = ftruncate(job->dst_fd, size)) < 0 && errno == EINTR && tries-- > 0)
+        sc_interrupted(job);
+    return result < 0 ? -errno : 0;
+}
+
+/* Removes the content of dst, whether old or left by a declined clone. 0 or -errno. */
+int sc_empty(sc_job *job)
+{
+    job->touched = 1;
+    int result = sc_truncate(job, 0);
+    if (result == 0) {
+        job->in_place = 0;
+        job->dst_st.st_size = 0;
+        sc_forget_errors(job);
+    }
+    return result;
+}
+
+/* Opens dst once more with O_TRUNC, as the standard library does. 0, or -1 if that fails. */
+int sc_reopen_plainly(sc_job *job)
+{
+    int again = lseek(job->src_fd, 0, SEEK_SET) < 0 ? -1 : sc_open_again(job->dst_fd);
+    if (again < 0)
+        return -1;
+    sc_close(&job->dst_fd);
+    job->dst_fd = again;
+    job->plain = job->touched = 1;
+    job->copied = job->holes = 0;
+    return 0;
+}
+
+/*
+ * Not repeated after EINTR: Linux has closed the descriptor by then, and a second close could hit
+ * another file. EINTR is returned as an error, because it is not known whether all data was
+ * written. shutil raises it, too.
+ */
+int sc_close(int *fd)
+{
+    int result = *fd < 0 ? 0 : close(*fd);
+    *fd = -1;
+    return result < 0 ? -errno : 0;
+}
