@@ -39,7 +39,9 @@ def _files(folder: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{name}.c" for name in names)
 
 
-_POSIX = _files("posix", "copy", "open", "dst", "table", "rounds", "ticks", "read_write", "metadata")
+_POSIX = _files(
+    "posix", "copy", "open", "dst", "table", "rounds", "ticks", "read_write", "metadata"
+)
 _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 
 #: Otherwise a function of the host program could replace ours of the same name.

@@ -305,3 +305,10 @@ KNOWN(stat)
 
 ON_FD(off_t, lseek, (int fd, off_t offset, int whence), (fd, offset, whence))
 ON_FD(int, ftruncate, (int fd, off_t size), (fd, size))
+
+/* Metadata: the calls of a copy, and behind each the one that Python's os makes. */
+ON_FD(int, futimens, (int fd, const struct timespec times[2]), (fd, times))
+ON_PATH(int, utimensat, (int dir, const char *path, const struct timespec times[2], int flags),
+        (dir, path, times, flags))
+ON_FD(int, fchmod, (int fd, mode_t mode), (fd, mode))
+ON_PATH(int, chmod, (const char *path, mode_t mode), (path, mode))

@@ -90,6 +90,15 @@ void move_aside(int src_fd, int dst_fd, size_t length);
     }                                                                                              \
     KNOWN(call)
 
+/* A call on `path` that can be refused. */
+#define ON_PATH(type, call, parameters, arguments)                                                 \
+    type call parameters                                                                           \
+    {                                                                                              \
+        struct rule rule = rule_for_path(#call, path);                                             \
+        return refused(&rule) ? -1 : NEXT(call) arguments;                                         \
+    }                                                                                              \
+    KNOWN(call)
+
 /* A call that moves `length` bytes from `src_fd` to `dst_fd`. */
 #define MOVES(call, parameters, arguments)                                                         \
     ssize_t call parameters                                                                        \

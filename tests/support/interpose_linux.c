@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "posix/linux.h"
@@ -98,6 +99,19 @@ int fstatfs(int fd, struct statfs *fs)
     return result;
 }
 KNOWN(fstatfs)
+
+/* The calls of a copy, and behind each the one that Python's os makes. */
+ON_FD(ssize_t, flistxattr, (int fd, char *list, size_t size), (fd, list, size))
+ON_PATH(ssize_t, listxattr, (const char *path, char *list, size_t size), (path, list, size))
+ON_FD(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size),
+      (fd, name, value, size))
+ON_PATH(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size),
+        (path, name, value, size))
+ON_FD(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
+      (fd, name, value, size, flags))
+ON_PATH(int, setxattr,
+        (const char *path, const char *name, const void *value, size_t size, int flags),
+        (path, name, value, size, flags))
 
 /* Asked when a library is loaded, before there can be rules. */
 int uname(struct utsname *name)
