@@ -3,6 +3,7 @@
 from speedcopy import _loader, _switches  # noqa: F401 (first: its warning names our caller)
 from speedcopy._copyfile import copyfile, transfer
 from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
+from speedcopy._probe import Probe, probe
 from speedcopy._report import Transfer
 from speedcopy.version import __version__
 
@@ -15,11 +16,13 @@ SPEEDCOPY_DISABLE = _switches.from_environment("SPEEDCOPY_DISABLE")
 __all__ = [
     "SPEEDCOPY_DEBUG",
     "SPEEDCOPY_DISABLE",
+    "Probe",
     "Transfer",
     "__version__",
     "copyfile",
     "patch_copyfile",
     "patched_copyfile",
+    "probe",
     "transfer",
     "unpatch_copyfile",
 ]
