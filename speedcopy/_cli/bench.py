@@ -1,0 +1,116 @@
+"""``speedcopy bench``: how long a copy takes here, beside the standard library's."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import speedcopy
+from speedcopy._cli.messages import quoted, reason
+from speedcopy._cli.parser import Parser
+from speedcopy._copyfile import stdlib_copyfile
+from speedcopy._scratch import Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+_HEAD = f"{'size':>8}  {'speedcopy':>12}  {'shutil':>12}  {'times faster':>12}  mechanism"
+
+
+def _sizes(text: str) -> list[int]:
+    """Bytes, as in 4K,1M,32M."""
+    found = []
+    for size in text.upper().split(","):
+        unit = size[-1:] if size[-1:] in _UNITS else ""
+        found.append(int(size.removesuffix(unit)) * _UNITS[unit])
+    if min(found) < 1:
+        raise ValueError
+    return found
+
+
+def _repeats(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the figures; the exit code is 1 if there are none."""
+    parser = Parser(
+        prog="speedcopy bench",
+        usage="%(prog)s [DIR] [--sizes SIZES] [--repeats N] [--json]",
+        description="Copy files of some sizes in DIR (or here) to new ones, by speedcopy and by "
+        "shutil.copyfile in turn, and print the medians. All of it is removed.",
+    )
+    add = parser.add_argument
+    add("directories", nargs="*", metavar="DIR", help="where copies are made")
+    add("--sizes", type=_sizes, default="4K,1M,32M", help="such as 4K,1M,32M (the default)")
+    add("--repeats", type=_repeats, default=7, metavar="N", help="so many copies each (default: 7)")
+    add("--json", action="store_true", help="for scripts: an object a line, seconds and bytes")
+    options = parser.parse(arguments)
+    directory, *extra = options.directories or ["."]
+    if extra:
+        parser.error(f"extra operand {quoted(extra[0])}")
+    if not options.json:
+        sys.stdout.write(f"{_HEAD}\n")
+    try:
+        for figures in _measure(directory, options.sizes, options.repeats):
+            sys.stdout.write(f"{json.dumps(figures) if options.json else _row(figures)}\n")
+            sys.stdout.flush()
+    except OSError as error:
+        sys.stderr.write(f"{parser.prog}: cannot use {quoted(directory)}: {reason(error)}\n")
+        return 1
+    return 0
+
+
+def _measure(directory: str, sizes: list[int], repeats: int) -> Iterator[dict[str, Any]]:
+    """The figures for each size."""
+    for size in sizes:
+        with Scratch() as scratch:
+            src = scratch.new(directory)
+            with open(src, "xb") as new:
+                block = os.urandom(min(size, 1 << 20))
+                new.writelines(block[: size - begin] for begin in range(0, size, len(block)))
+                new.flush()
+                os.fsync(new.fileno())
+            # One copy beforehand says the mechanism and warms up.
+            told = speedcopy.transfer(src, scratch.new(directory))
+            seconds: dict[Any, list[float]] = {speedcopy.copyfile: [], stdlib_copyfile: []}
+            for turn in range(repeats):
+                for copy in list(seconds)[:: 1 if turn % 2 else -1]:
+                    seconds[copy].append(_timed(copy, src, scratch.new(directory)))
+        ours, theirs = (statistics.median(each) for each in seconds.values())
+        yield {
+            "size": size,
+            "speedcopy": ours,
+            "shutil": theirs,
+            "ratio": theirs / ours,
+            "mechanism": told.mechanism,
+        }
+
+
+def _timed(copy: Callable[[str, str], object], src: str, dst: str) -> float:
+    """Seconds of a copy to a new file, which is removed."""
+    started = time.perf_counter()
+    copy(src, dst)
+    taken = time.perf_counter() - started
+    os.unlink(dst)
+    return taken
+
+
+def _row(figures: dict[str, Any]) -> str:
+    size, unit = figures["size"], ""
+    for larger in ("KiB", "MiB", "GiB"):
+        if size >= 1024:  # noqa: PLR2004
+            size, unit = size / 1024, larger
+    return (
+        f"{size:>4.3g} {unit or 'B':>3}  {figures['speedcopy'] * 1000:>9.2f} ms  "
+        f"{figures['shutil'] * 1000:>9.2f} ms  {figures['ratio']:>12.3g}  {figures['mechanism']}"
+    )

@@ -1,0 +1,58 @@
+"""Which command is run; signals and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn, Optional
+
+from speedcopy._cli import bench, cp, probe
+from speedcopy.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE = """\
+usage: speedcopy cp [OPTIONS] SRC... DST     copy files and trees
+       speedcopy probe DIR [DIR] [--json]    what copies can use there, and why not more
+       speedcopy bench [DIR] [OPTIONS]       how fast copies are there, beside shutil
+       speedcopy COMMAND --help
+       speedcopy --version
+"""
+
+COMMANDS = {"cp": cp.main, "probe": probe.main, "bench": bench.main}
+
+#: What a shell reports for a program that a signal has ended.
+_ENDED_BY_SIGNAL = 128
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs what the command line says; returns the exit code."""
+    command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    if command in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return 0
+    if command == "--version":
+        sys.stdout.write(f"speedcopy {__version__}\n")
+        return 0
+    if command not in COMMANDS:
+        sys.stderr.write(USAGE)
+        return 1
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        code = COMMANDS[command](rest)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _ENDED_BY_SIGNAL + signal.SIGINT
+    except BrokenPipeError:  # as of `| head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return code
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """Stops a copy as Ctrl-C does, so that nothing half-made is left."""
+    sys.exit(_ENDED_BY_SIGNAL + number)

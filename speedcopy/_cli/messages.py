@@ -1,0 +1,66 @@
+"""GNU cp's wording."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Optional
+
+
+class Refused(Exception):  # noqa: N818 (one source is not copied, and the others are)
+    """Why something was not copied, as cp says it."""
+
+
+def quoted(name: str) -> str:
+    """A name as a shell takes it; nothing in it can control the terminal."""
+    if "'" in name and name.isprintable() and not re.search(r'["$`\\!]', name):
+        return f'"{name}"'
+    pieces = re.split(r"([^\x20-\x7e\xa0-\U0010ffff]+)", name.replace("'", "'\\''"))
+    return "".join(
+        f"$'{_escaped(piece)}'" if index % 2 else f"'{piece}'"
+        for index, piece in enumerate(pieces)
+        if piece or len(pieces) == 1
+    )
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\{ord(char):03o}") for char in text
+    )
+
+
+def reason(error: OSError) -> str:
+    """The system's words for an error."""
+    return error.strerror or str(error)
+
+
+def of_file(error: OSError, src: str, dst: str, *, reflink: str = "auto") -> str:
+    """Why the copy of a file has failed."""
+    names = (error.filename, error.filename2)
+    if names == (src, None):
+        return f"cannot open {quoted(src)} for reading: {reason(error)}"
+    if names == (dst, None):
+        return f"cannot create regular file {quoted(dst)}: {reason(error)}"
+    if names == (src, dst) and reflink == "always":
+        return f"failed to clone {quoted(dst)} from {quoted(src)}: {reason(error)}"
+    if names == (src, dst):
+        return f"error copying {quoted(src)} to {quoted(dst)}: {reason(error)}"
+    return f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}"
+
+
+def of_tree(text: str, src: str, dst: str) -> str:
+    """The same for an error of which only the text is left, as in ``shutil.Error``."""
+    found = re.match(r"\[Errno (\d+)\] .*?: (.*)$", text, re.DOTALL)
+    if found is None:
+        return f"cannot copy {quoted(src)} to {quoted(dst)}: {text}"
+    number, names = int(found[1]), found[2]
+    error = OSError(number, os.strerror(number))
+    meant: dict[str, tuple[str, Optional[str]]] = {
+        repr(src): (src, None),
+        repr(dst): (dst, None),
+        f"{src!r} -> {dst!r}": (src, dst),
+    }
+    if names in meant:
+        error.filename, error.filename2 = meant[names]
+        return of_file(error, src, dst)
+    return f"cannot copy {quoted(src)} to {quoted(dst)}: {error.strerror}"
