@@ -1,16 +1,14 @@
-"""Asking one mechanism of the native table, and no other."""
+"""Asking one mechanism of the native table, and no other. Needs the native layer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from speedcopy import _boundary
+from speedcopy import _boundary, _results
 from speedcopy._native import lib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from speedcopy._types import Progress
 
 MECHANISMS = _boundary.MECHANISMS
 
@@ -25,32 +23,24 @@ def ask(name: str, src: str, dst: str) -> Optional[str]:
     ``dst`` is a name that nobody uses, and may exist afterwards.
     """
     row = MECHANISMS.index(name)
-    for flags, progress in _ways(row):
+    src_path, dst_path = _boundary.encode(src), _boundary.encode(dst)
+    for flags in _ways(row):
         report = _boundary.new_report()
-        src_path, dst_path = _boundary.encode(src), _boundary.encode(dst)
-        _boundary.copy(src_path, dst_path, flags | _boundary.KEEP_HOLES, progress, report)
+        _boundary.copy(src_path, dst_path, flags | lib.SC_KEEP_HOLES, None, report)
         if report.mechanism == row:
             return ""
-        refusals = _boundary.declined(report)
+        refusals = _results.declined(report)
         if name in refusals:
             return refusals[name]
     return None
 
 
-def _ways(row: int) -> Iterator[tuple[int, Optional[Progress]]]:
-    """Flags and callbacks of copies by which a row may be reached.
+def _ways(row: int) -> Iterator[int]:
+    """Flags of copies by which a row may be reached.
 
     The last row is in all of them: what every other has declined is copied by it.
     """
-    last = len(MECHANISMS) - 1
     if _SKIP_ROW:
-        yield sum(_SKIP_ROW << other for other in range(last) if other != row), None
+        yield sum(_SKIP_ROW << other for other in range(len(MECHANISMS) - 1) if other != row)
         return
-    yield _boundary.AUTO, None
-    yield _boundary.AUTO, _ignore
-    yield _boundary.ALWAYS, None
-    yield _boundary.NEVER, None
-
-
-def _ignore(_copied: int, _total: int) -> None:
-    """For a copy that has to be made in rounds."""
+    yield from (0, lib.SC_TELL_END, lib.SC_REFLINK_ALWAYS, lib.SC_REFLINK_NEVER)

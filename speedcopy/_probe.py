@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import speedcopy
-from speedcopy import _places, _reasons, _stand_ins
-from speedcopy._copyfile import _native, _without
+from speedcopy import _loader, _places, _reasons, _stand_ins
 from speedcopy._scratch import Scratch
 
 if TYPE_CHECKING:
@@ -116,8 +115,8 @@ def _ignore(_copied: int, _total: int) -> None:
 
 def _why_not_native() -> str:
     """Why the native layer makes no copies in this process; empty if it does."""
-    if _native is None:
-        return _WITHOUT[_without]
+    if _loader.native is None:
+        return _WITHOUT[_loader.why_not]
     if speedcopy.SPEEDCOPY_DISABLE:
         return "SPEEDCOPY_DISABLE is set"
     if _stand_ins.are_there():
@@ -126,7 +125,7 @@ def _why_not_native() -> str:
 
 
 def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mechanism, ...]:
-    if _native is None:
+    if _loader.native is None:
         return ()
     from speedcopy import _asking  # noqa: PLC0415 (needs the native layer)
 

@@ -42,6 +42,7 @@ class Bar(Meter):
 
     def close(self) -> None:
         """Shows the end."""
+        super().close()
         self._show()
         self._progress.stop()
 

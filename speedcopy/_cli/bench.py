@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import speedcopy
 from speedcopy._cli.messages import quoted, reason
 from speedcopy._cli.parser import Parser
-from speedcopy._copyfile import stdlib_copyfile
+from speedcopy._fallback import stdlib_copyfile
 from speedcopy._scratch import Scratch
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
-_HEAD = f"{'size':>8}  {'speedcopy':>12}  {'shutil':>12}  {'times faster':>12}  mechanism"
+_HEAD = f"{'size':>7}  {'speedcopy':>10}  {'shutil':>10}  {'faster':>6}  mechanism"
 
 
 def _sizes(text: str) -> list[int]:
@@ -59,11 +60,10 @@ def main(arguments: Sequence[str]) -> int:
     if extra:
         parser.error(f"extra operand {quoted(extra[0])}")
     if not options.json:
-        sys.stdout.write(f"{_HEAD}\n")
+        _print(_HEAD)
     try:
         for figures in _measure(directory, options.sizes, options.repeats):
-            sys.stdout.write(f"{json.dumps(figures) if options.json else _row(figures)}\n")
-            sys.stdout.flush()
+            _print(json.dumps(figures) if options.json else _row(figures))
     except OSError as error:
         sys.stderr.write(f"{parser.prog}: cannot use {quoted(directory)}: {reason(error)}\n")
         return 1
@@ -106,11 +106,17 @@ def _timed(copy: Callable[[str, str], object], src: str, dst: str) -> float:
 
 
 def _row(figures: dict[str, Any]) -> str:
-    size, unit = figures["size"], ""
+    size, unit = figures["size"], "B"
     for larger in ("KiB", "MiB", "GiB"):
         if size >= 1024:  # noqa: PLR2004
             size, unit = size / 1024, larger
-    return (
-        f"{size:>4.3g} {unit or 'B':>3}  {figures['speedcopy'] * 1000:>9.2f} ms  "
-        f"{figures['shutil'] * 1000:>9.2f} ms  {figures['ratio']:>12.3g}  {figures['mechanism']}"
-    )
+    ours, theirs = (f"{figures[name] * 1000:.2f} ms" for name in ("speedcopy", "shutil"))
+    ratio = f"{figures['ratio']:.3g}x"
+    return f"{size:>3.3g} {unit:>3}  {ours:>10}  {theirs:>10}  {ratio:>6}  {figures['mechanism']}"
+
+
+def _print(line: str) -> None:
+    """Prints a line at once, cut where a terminal ends."""
+    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
+    sys.stdout.write(f"{line[:width]}\n")
+    sys.stdout.flush()

@@ -31,10 +31,12 @@ class Meter:
         self._of_files, self._of_bytes = files, total
         self._before = (0, 0)
         self.files = self.bytes = 0
-        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._started, self._ended = time.monotonic(), 0.0
+        self._samples = deque([(self._started, 0)])
 
     def close(self) -> None:
         """Shows the end."""
+        self._ended = time.monotonic()
 
     def say(self, text: str) -> None:
         """Prints a message beside the progress."""
@@ -70,15 +72,16 @@ class Meter:
         """Says how far it is, in at most so many characters."""
         speed = self._speed()
         left = max(self._of_bytes - self.bytes, 0)
-        remaining = _clock(left / speed) if speed else "-:--"
+        clock = f"{_clock(left / speed) if speed else '-:--'} left"
+        if self._ended:
+            seconds = self._ended - self._started
+            speed, clock = self.bytes / seconds, f"in {_clock(seconds)}"
         percent = f"{self.share():4.0%}"
-        files = f"{self.files}/{self._of_files}"
-        amount = f"{_size(self.bytes)}/{_size(self._of_bytes)}"
-        rate = f"{_size(int(speed))}/s"
+        files, done, rate = f"{self.files}/{self._of_files}", _size(self.bytes), _size(speed)
         for text in (
-            f"{percent}  {files} files  {amount}  {rate}  {remaining} left",
-            f"{percent} {files} files {rate} {remaining}",
-            f"{percent} {rate} {remaining}",
+            f"{percent}  {files} files  {done}/{_size(self._of_bytes)}  {rate}/s  {clock}",
+            f"{percent} {files} {done} {rate}/s {clock}",
+            f"{percent} {rate}/s {clock}",
         ):
             if len(text) <= width:
                 return text
@@ -101,6 +104,7 @@ class Lines(Meter):
 
     def close(self) -> None:
         """Shows the end."""
+        super().close()
         self._line()
 
 
@@ -145,9 +149,8 @@ def _count(source: str, *, recursive: bool) -> tuple[int, int]:
     return files, total
 
 
-def _size(count: int) -> str:
+def _size(size: float) -> str:
     """Bytes in the unit that suits them."""
-    size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1000:  # noqa: PLR2004 (three digits)
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
