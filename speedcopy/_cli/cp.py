@@ -96,7 +96,7 @@ def _pairs(sources: list[str], target: str) -> Iterator[tuple[str, str]]:
     inside = os.path.isdir(target)
     for src in sources:
         name = os.path.basename(src.rstrip(os.sep)) if inside else ""
-        yield src, target if name in ("", ".", "..") else os.path.join(target, name)
+        yield src, target if name in ("", "..") else os.path.join(target, name)
 
 
 class _Copier:

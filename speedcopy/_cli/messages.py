@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from typing import Optional
@@ -15,17 +16,20 @@ def quoted(name: str) -> str:
     """A name as a shell takes it; nothing in it can control the terminal."""
     if "'" in name and name.isprintable() and not re.search(r'["$`\\!]', name):
         return f'"{name}"'
-    pieces = re.split(r"([^\x20-\x7e\xa0-\U0010ffff]+)", name.replace("'", "'\\''"))
-    return "".join(
-        f"$'{_escaped(piece)}'" if index % 2 else f"'{piece}'"
-        for index, piece in enumerate(pieces)
-        if piece or len(pieces) == 1
-    )
+    pieces = [
+        "'{}'".format("".join(run).replace("'", "'\\''"))
+        if printable
+        else f"$'{_escaped(''.join(run))}'"
+        for printable, run in itertools.groupby(name, str.isprintable)
+    ]
+    shown = "".join(pieces)
+    return shown if shown.startswith("'") else f"''{shown}"
 
 
 def _escaped(text: str) -> str:
+    known = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
     return "".join(
-        {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char, f"\\{ord(char):03o}") for char in text
+        known.get(char) or "".join(f"\\{byte:03o}" for byte in os.fsencode(char)) for char in text
     )
 
 
