@@ -13,10 +13,10 @@ SPEEDCOPY_DEBUG = _switches.from_environment("SPEEDCOPY_DEBUG")
 #: Leave every copy to the standard library. May be set at any time; also an environment variable.
 SPEEDCOPY_DISABLE = _switches.from_environment("SPEEDCOPY_DISABLE")
 
-__all__ = [
+__all__ = [  # noqa: RUF022 (as sorted() has it)
+    "Probe",
     "SPEEDCOPY_DEBUG",
     "SPEEDCOPY_DISABLE",
-    "Probe",
     "Transfer",
     "__version__",
     "copyfile",

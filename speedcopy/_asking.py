@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MECHANISMS = _boundary.MECHANISMS
 
 #: The flag that leaves out row 0 of the table, and shifted by a number the row of that number.
-_SKIP_ROW: int = getattr(lib, "SC_SKIP_ROW", 0)
+SKIP_ROW: int = getattr(lib, "SC_SKIP_ROW", 0)
 
 
 def ask(name: str, src: str, dst: str) -> Optional[str]:
@@ -40,7 +40,7 @@ def _ways(row: int) -> Iterator[int]:
 
     The last row is in all of them: what every other has declined is copied by it.
     """
-    if _SKIP_ROW:
-        yield sum(_SKIP_ROW << other for other in range(len(MECHANISMS) - 1) if other != row)
+    if SKIP_ROW:
+        yield sum(SKIP_ROW << other for other in range(len(MECHANISMS) - 1) if other != row)
         return
     yield from (0, lib.SC_TELL_END, lib.SC_REFLINK_ALWAYS, lib.SC_REFLINK_NEVER)

@@ -86,7 +86,7 @@ def copies_by_server(where: Place) -> Optional[int]:
     """
     mounted = f"device {where.source} mounted on "
     section = ""
-    for text in _read("/proc/self/mountstats").split("\ndevice "):
+    for text in read("/proc/self/mountstats").split("\ndevice "):
         if where.is_nfs and f"device {text}".startswith(mounted):
             section += text
     counts = re.findall(r"^\s+COPY: (\d+)", section, re.MULTILINE)
@@ -101,7 +101,7 @@ def kernel() -> str:
     return f"{system.sysname} {system.release}"
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
     """A file of the kernel's, empty if there is none or it may not be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -116,12 +116,12 @@ def _mount(directory: str) -> Optional[str]:
     By the mount's number and not by its path or its device: another file system may be mounted
     over it, and btrfs has a device for each subvolume.
     """
-    mounts = _read("/proc/self/mountinfo")
+    mounts = read("/proc/self/mountinfo")
     if not mounts:
         return None
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        number = re.search(r"^mnt_id:\s*(\d+)", _read(f"/proc/self/fdinfo/{fd}"), re.MULTILINE)
+        number = re.search(r"^mnt_id:\s*(\d+)", read(f"/proc/self/fdinfo/{fd}"), re.MULTILINE)
     finally:
         os.close(fd)
     if number is None:
@@ -145,7 +145,7 @@ def _announces_clones(host: str, share: str) -> Optional[bool]:
     r"""Whether the CIFS client's notes on ``\\host\share`` have the attribute for cloning."""
     name = rf"\\{host}\{share}".lower()
     shares = r"^\s*\d+\) (\\\\.+?) Mounts: .* Attributes: (0x[0-9a-f]+)"
-    for unc, attributes in re.findall(shares, _read("/proc/fs/cifs/DebugData"), re.MULTILINE):
+    for unc, attributes in re.findall(shares, read("/proc/fs/cifs/DebugData"), re.MULTILINE):
         if unc.lower() == name:
             return bool(int(attributes, 16) & _CLONES)
     return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Whole blocks of every file system, and two requests at most.
 _CONTENT = bytes(range(256)) * 512
 
-_WITHOUT = {
+WITHOUT = {
     "not built": "it is not built: install speedcopy from a wheel, or where there is a C compiler",
     "subinterpreter": "C cannot call back into a subinterpreter",
     "": "there is none for this platform",
@@ -116,7 +116,7 @@ def _ignore(_copied: int, _total: int) -> None:
 def _why_not_native() -> str:
     """Why the native layer makes no copies in this process; empty if it does."""
     if _loader.native is None:
-        return _WITHOUT[_loader.why_not]
+        return WITHOUT[_loader.why_not]
     if speedcopy.SPEEDCOPY_DISABLE:
         return "SPEEDCOPY_DISABLE is set"
     if _stand_ins.are_there():
@@ -148,7 +148,7 @@ def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mecha
             by_server = None if before is None or after is None else after > before
             if src.is_smb and dst.is_smb:
                 by_server = answers.get(_reasons.COPYCHUNK) == ""
-            answer = Mechanism(name, "works", "", _reasons.works(name, by_server))
+            answer = Mechanism(name, "works", "", _reasons.works(name, src, dst, by_server))
         made.append(answer)
     return tuple(made)
 

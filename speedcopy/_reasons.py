@@ -21,6 +21,7 @@ _NO_CLONES_ANNOUNCED = (
     "this share does not announce block cloning; Windows does for ReFS, Samba for btrfs with "
     "'vfs objects = btrfs'"
 )
+_SOME_REFUSED = "Samba refuses some copies between two shares"
 _TWO_SESSIONS = (
     "the two paths are different sessions: to two servers, as two users, or with two versions of "
     "SMB"
@@ -92,7 +93,7 @@ _DECLINED: dict[str, tuple[tuple[tuple[str, ...], Callable[[Pair], bool], str], 
 
 #: The same for all mechanisms, after those.
 _ALL_DECLINED: tuple[tuple[tuple[str, ...], Callable[[Pair], bool], str], ...] = (
-    (("ENOENT",), _on_smb, "these are two shares, and the server copies within one only"),
+    (("ENOENT",), _on_smb, _SOME_REFUSED),
     (("EPERM", "EACCES"), _on_smb, "the server refuses, or seccomp or a security module here"),
     (("EPERM", "EACCES"), _always, "seccomp or a security module refuses"),
     (("EXDEV",), _always, "these are two file systems to the kernel"),
@@ -128,12 +129,18 @@ def not_asked(mechanism: str, src: Place, dst: Place, working: str) -> str:
     return "not used before Linux 5.3, where it could copy nothing without saying so"
 
 
-def works(mechanism: str, by_server: Optional[bool]) -> str:
+def works(mechanism: str, src: Place, dst: Place, by_server: Optional[bool]) -> str:
     """What it means that a mechanism works.
 
     ``by_server`` is whether copy_file_range is a server's copy here, None where there is no server
     or the client does not say.
     """
     if mechanism == COPY_FILE_RANGE and by_server is not None:
-        return _WORKS[COPYCHUNK] if by_server else "but the client of this machine reads and writes"
+        if not by_server:
+            return "but the client of this machine reads and writes"
+        mechanism = COPYCHUNK
+    if mechanism == COPYCHUNK and _on_smb((src, dst)) and src.device != dst.device:
+        return f"{_WORKS[COPYCHUNK]}; {_SOME_REFUSED}"
+    if mechanism == FICLONE and (_on_smb((src, dst)) or _on_nfs((src, dst))):
+        return "the server shares the data"
     return _WORKS.get(mechanism, "")
