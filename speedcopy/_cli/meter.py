@@ -72,14 +72,15 @@ class Meter:
         """Says how far it is, in at most so many characters."""
         speed = self._speed()
         left = max(self._of_bytes - self.bytes, 0)
-        clock = f"{_clock(left / speed) if speed else '-:--'} left"
+        clock, rest = _clock(left / speed) if speed else "-:--", " left"
         if self._ended:
             seconds = self._ended - self._started
-            speed, clock = self.bytes / seconds, f"in {_clock(seconds)}"
+            speed, clock, rest = self.bytes / seconds, f"in {_clock(seconds)}", ""
         percent = f"{self.share():4.0%}"
         files, done, rate = f"{self.files}/{self._of_files}", _size(self.bytes), _size(speed)
         for text in (
-            f"{percent}  {files} files  {done}/{_size(self._of_bytes)}  {rate}/s  {clock}",
+            f"{percent}  {files} files  {done}/{_size(self._of_bytes)}  {rate}/s  {clock}{rest}",
+            f"{percent} {files} {done} {rate}/s {clock}{rest}",
             f"{percent} {files} {done} {rate}/s {clock}",
             f"{percent} {rate}/s {clock}",
         ):
@@ -152,8 +153,9 @@ def _count(source: str, *, recursive: bool) -> tuple[int, int]:
 def _size(size: float) -> str:
     """Bytes in the unit that suits them."""
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1000:  # noqa: PLR2004 (three digits)
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        if size < 1000:  # noqa: PLR2004 (no more than three digits)
+            digits = 0 if unit == "B" or size >= 100 else 1  # noqa: PLR2004
+            return f"{size:.{digits}f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
 

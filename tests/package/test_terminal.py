@@ -192,6 +192,6 @@ def test_time_left() -> None:
     time.sleep(0.05)
     meter.update(1, 1 << 28)
     assert re.fullmatch(
-        r" 25%  1/4 files  256\.0 MiB/1\.0 GiB  \d\.\d GiB/s  0:00 left", meter.text(80)
+        r" 25%  1/4 files  256 MiB/1\.0 GiB  \d\.\d GiB/s  0:00 left", meter.text(80)
     )
     assert [len(meter.text(width)) <= width for width in range(4, 80)] == [True] * 76
