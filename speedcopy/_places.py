@@ -11,6 +11,9 @@ from typing import Optional
 #: MS-FSCC 2.5.1, FILE_SUPPORTS_BLOCK_REFCOUNTING: a share that announces it may be asked to clone.
 _CLONES = 0x08000000
 
+#: Characters of a path that Windows takes without a prefix, and a NUL.
+_LONGEST = 261
+
 _SMB = ("cifs", "smb3")
 _NFS = ("nfs", "nfs4")
 
@@ -57,11 +60,29 @@ class Place:
         return f"{self.directory}: {', '.join(facts)}"
 
 
+if sys.platform == "win32":
+    import ctypes
+
+    def _volume(directory: str) -> Place:
+        """The volume as Windows has it. A drive letter of a share stands for itself."""
+        kernel32 = ctypes.WinDLL("kernel32")
+        root, kind = ctypes.create_unicode_buffer(_LONGEST), ctypes.create_unicode_buffer(_LONGEST)
+        if not kernel32.GetVolumePathNameW(directory, root, _LONGEST):
+            return Place(directory)
+        rest = (None, 0, None, None, None)
+        kernel32.GetVolumeInformationW(root, *rest, kind, _LONGEST)
+        share = root.value.startswith("\\\\")
+        server = root.value.lstrip("\\").partition("\\")[0] if share else ""
+        protocol = "SMB" if share else ""
+        return Place(directory, kind.value, root.value, server, protocol, device=root.value)
+
+
 def place(directory: str) -> Place:
-    """Looks up what ``directory`` lies on. Raises OSError where it is none."""
+    """Looks up what ``directory`` lies on. On Linux, raises OSError where it is none."""
+    if sys.platform == "win32":
+        return _volume(directory)
     mount = _mount(directory)
     if mount is None:
-        os.scandir(directory).close()
         return Place(directory)
     # 36 35 98:0 /root /mnt rw shared:1 - ext3 /dev/sda1 rw,errors=continue
     before, _, after = mount.partition(" - ")
@@ -84,11 +105,10 @@ def copies_by_server(where: Place) -> Optional[int]:
 
     copy_file_range succeeds, too, where the client reads and writes, and does not say which it was.
     """
-    mounted = f"device {where.source} mounted on "
-    section = ""
-    for text in read("/proc/self/mountstats").split("\ndevice "):
-        if where.is_nfs and f"device {text}".startswith(mounted):
-            section += text
+    if not where.is_nfs:
+        return None
+    devices = read("/proc/self/mountstats").split("\ndevice ")
+    section = "".join(text for text in devices if text.startswith(f"{where.source} mounted on "))
     counts = re.findall(r"^\s+COPY: (\d+)", section, re.MULTILINE)
     return sum(map(int, counts)) if section else None
 
@@ -117,9 +137,9 @@ def _mount(directory: str) -> Optional[str]:
     over it, and btrfs has a device for each subvolume.
     """
     mounts = read("/proc/self/mountinfo")
-    if not mounts:
+    if sys.platform != "linux" or not mounts:
         return None
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         number = re.search(r"^mnt_id:\s*(\d+)", read(f"/proc/self/fdinfo/{fd}"), re.MULTILINE)
     finally:
@@ -127,7 +147,7 @@ def _mount(directory: str) -> Optional[str]:
     if number is None:
         return None
     start = f"{number[1]} "
-    return next((line for line in mounts.splitlines() if line.startswith(start)), None)
+    return next((line for line in mounts.split("\n") if line.startswith(start)), None)
 
 
 def _unescaped(text: str) -> str:

@@ -39,8 +39,8 @@ LINKS = {"l": "a", "dl": "missing", "ld": "d", "sub/l": "x"}
 MODES = {"b": 0o600, "s": 0o4755, "w": 0o666}
 
 
-def lay_out(folder: Path) -> Path:
-    """Files, folders, links, modes."""
+def lay_out(folder: Path, *, links: bool = True) -> Path:
+    """Files, folders, modes, and links."""
     with ExitStack() as stack:
         folder.mkdir()
         stack.callback(os.chdir, os.getcwd())
@@ -49,7 +49,7 @@ def lay_out(folder: Path) -> Path:
             os.makedirs(name)
         for name in (*FILES, *MODES, "empty"):
             Path(name).write_bytes(FILES.get(name, b""))
-        for name, target in LINKS.items():
+        for name, target in LINKS.items() if links else ():
             layout.symlink(name, target)(stack)
         for name, mode in MODES.items():
             os.chmod(name, mode)
@@ -278,18 +278,19 @@ def test_special_file(tmp_path: Path) -> None:
 
 def test_json(tmp_path: Path) -> None:
     """An object a line for each SRC, and messages beside it."""
-    ours = lay_out(tmp_path / "ours")
+    ours = lay_out(tmp_path / "ours", links=False)
     done = subprocess.run(
         [*OURS, "--json", "-r", "a", "missing", "sub", "e"],
         cwd=ours, env=ENVIRONMENT, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    inside = functools.partial(os.path.join, "e")
     file, missing, tree = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 1
     assert done.stderr.startswith("speedcopy cp: cannot stat 'missing'")
     assert file["mechanism"] == speedcopy.transfer(ours / "a", ours / "e/a").mechanism
-    assert (file["src"], file["dst"], file["files"], file["bytes"]) == ("a", "e/a", 1, 2)
-    assert missing["error"] == "cannot stat 'missing': No such file or directory"
-    assert (tree["dst"], tree["error"], tree["bytes"]) == ("e/sub", None, 2)
+    assert (file["src"], file["dst"], file["files"], file["bytes"]) == ("a", inside("a"), 1, 2)
+    assert missing["error"] == done.stderr.strip()[len("speedcopy cp: ") :]
+    assert (tree["dst"], tree["error"], tree["bytes"]) == (inside("sub"), None, 2)
 
 
 def test_debug(tmp_path: Path) -> None:
@@ -333,9 +334,9 @@ USAGES: dict[str, tuple[list[str], int, str]] = {
     "no workers": (["cp", "a", "b", "--workers"], 1, "speedcopy cp: option '--workers' requires"),
     "probe nothing": (["probe"], 1, "speedcopy probe: missing directory operand"),
     "probe three": (["probe", "a", "b", "c"], 1, "speedcopy probe: extra operand 'c'"),
-    "probe a file": (["probe", "a"], 1, "speedcopy probe: cannot use 'a': Not a directory"),
-    "probe missing": (["probe", "no"], 1, "speedcopy probe: cannot use 'no': No such file"),
-    "bench missing": (["bench", "no"], 1, "speedcopy bench: cannot use 'no': No such file"),
+    "probe a file": (["probe", "a"], 1, "speedcopy probe: cannot use 'a': "),
+    "probe missing": (["probe", "no"], 1, "speedcopy probe: cannot use 'no': "),
+    "bench missing": (["bench", "no"], 1, "speedcopy bench: cannot use 'no': "),
     "bench sizes": (["bench", "--sizes", "1X"], 1, "speedcopy bench: invalid argument '1X' for"),
 }
 
@@ -344,7 +345,7 @@ USAGES: dict[str, tuple[list[str], int, str]] = {
 def test_usage(arguments: list[str], code: int, start: str, tmp_path: Path) -> None:
     """Help is printed on stdout, errors on stderr; no traceback."""
     done: Any = subprocess.run(
-        [*OURS[:-1], *arguments], cwd=lay_out(tmp_path / "ours"), env=ENVIRONMENT,
+        [*OURS[:-1], *arguments], cwd=lay_out(tmp_path / "ours", links=False), env=ENVIRONMENT,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     told, other = (done.stderr, done.stdout) if code else (done.stdout, done.stderr)

@@ -49,6 +49,15 @@ def run(line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def speaks_posix() -> bool:
+    """Whether errors of the system have the words of POSIX."""
+    try:
+        os.stat("missing")
+    except OSError as error:
+        return error.strerror == "No such file or directory"
+    return False
+
+
 @pytest.mark.parametrize(("page", "number"), CONSOLES)
 def test_console(page: str, number: int, shows: Path) -> None:
     """A command fails where the page shows a message, and it is that message."""
@@ -56,7 +65,7 @@ def test_console(page: str, number: int, shows: Path) -> None:
     for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         line, _, shown = example.partition("\n")
         done = run(line)
-        assert done.stderr == shown, line
+        assert done.stderr == shown or not speaks_posix(), line
         assert done.returncode == int(bool(shown)), line
         assert (done.stdout == "") == line.startswith("speedcopy cp")
     assert not [name for name in os.listdir(shows / "share") if name.startswith(".")]
