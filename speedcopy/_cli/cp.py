@@ -31,6 +31,11 @@ _MODE = 0o777
 #: The mode of a file that a copy creates, before the umask.
 _CREATED = 0o666
 
+#: Of a mode: what is not the owner's.
+_OTHERS = 0o077
+
+_SEPARATORS = f"{os.sep}{os.altsep or ''}"
+
 
 def _parser() -> Parser:
     parser = Parser(
@@ -95,7 +100,7 @@ def _pairs(sources: list[str], target: str) -> Iterator[tuple[str, str]]:
     """Each source, and where its copy lies."""
     inside = os.path.isdir(target)
     for src in sources:
-        name = os.path.basename(src.rstrip(os.sep)) if inside else ""
+        name = os.path.basename(src.rstrip(_SEPARATORS)) if inside else ""
         yield src, target if name in ("", "..") else os.path.join(target, name)
 
 
@@ -172,7 +177,7 @@ class _Copier:
             if os.path.islink(dst) and not is_link:
                 msg = f"not writing through dangling symlink {quoted(dst)}"
                 raise Refused(msg) from None
-            if dst.endswith(os.sep) and not is_dir:
+            if dst.endswith(tuple(_SEPARATORS)) and not is_dir:
                 msg = f"cannot create regular file {quoted(dst)}: Not a directory"
                 raise Refused(msg) from None
             dst_st = None
@@ -195,15 +200,17 @@ class _Copier:
         self, src: str, src_st: os.stat_result, dst: str, dst_st: Optional[os.stat_result]
     ) -> dict[str, Any]:
         reflink = self._options.reflink
-        # A new file is never readable by more people than src is, not even while it is copied.
-        forbidden = ~src_st.st_mode & _MODE if dst_st is None else 0
-        umask = os.umask(0)
+        # A new file is never open to more people than src is, not even while it is copied.
+        forbidden = ~src_st.st_mode & _OTHERS if dst_st is None else 0
+        umask = os.umask(_OTHERS)
         os.umask(umask | forbidden)
         try:
             told = speedcopy.transfer(src, dst, reflink=reflink, progress=self._progress())
             if self._options.preserve:
                 shutil.copystat(src, dst)
-            elif dst_st is None and src_st.st_mode & _MODE & ~(umask | _CREATED):
+            elif (
+                dst_st is None and src_st.st_mode & _MODE & ~umask != _CREATED & ~umask & ~forbidden
+            ):
                 os.chmod(dst, src_st.st_mode & _MODE & ~umask)
         except shutil.SpecialFileError as error:
             msg = str(error).replace("`", "'", 1).replace("`", "'", 1)

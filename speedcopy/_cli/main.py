@@ -26,6 +26,9 @@ COMMANDS = {"cp": cp.main, "probe": probe.main, "bench": bench.main}
 #: What a shell reports for a program that a signal has ended.
 _ENDED_BY_SIGNAL = 128
 
+#: What asks a program to end, beside Ctrl-C.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Runs what the command line says; returns the exit code."""
@@ -39,7 +42,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if command not in COMMANDS:
         sys.stderr.write(USAGE)
         return 1
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, _stop)
     try:
         code = COMMANDS[command](rest)
         sys.stdout.flush()
@@ -49,7 +55,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return code
 
 

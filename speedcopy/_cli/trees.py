@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import stat
 from typing import TYPE_CHECKING, Any, Callable
 
 import speedcopy
@@ -11,8 +13,15 @@ from speedcopy._cli.messages import Refused, of_tree, quoted, reason
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from speedcopy._cli.meter import Meter
+
+#: All permissions: the umask while it is asked for, so that nobody else can use what is made then.
+_ALL = 0o777
+
+#: setuid, setgid, sticky.
+_SPECIAL = 0o7000
 
 
 def copy_link(src: str, dst: str) -> None:
@@ -33,6 +42,9 @@ def copy_link(src: str, dst: str) -> None:
 def copy(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> None:
     """Copies a directory. Raises Refused with a line for each file that was not copied."""
     refused = []
+    umask = os.umask(_ALL)
+    os.umask(umask)
+    before = {} if options.preserve else dict(_modes(src, dst))
     try:
         _copytree(src, dst, options, shown)
     except shutil.Error as errors:
@@ -46,8 +58,51 @@ def copy(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> None:
                 refused.append(of_tree(text, name, new))
     except OSError as error:
         refused.append(f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}")
+    if not options.preserve:
+        refused += _correct(src, dst, before, umask)
     if refused:
         raise Refused("\n".join(refused))
+
+
+def _modes(src: str, dst: str) -> Iterator[tuple[str, int]]:
+    """What ``dst`` has of what ``src`` has, without links: paths and their modes."""
+    try:
+        yield dst, os.stat(dst).st_mode
+    except OSError:
+        return
+    pairs = [(src, dst)]
+    while pairs:
+        source, copied = pairs.pop()
+        with contextlib.suppress(OSError), os.scandir(copied) as entries:
+            names = set(os.listdir(source))
+            for entry in entries:
+                if entry.name in names and not entry.is_symlink():
+                    yield entry.path, entry.stat(follow_symlinks=False).st_mode
+                    if entry.is_dir():
+                        pairs.append((os.path.join(source, entry.name), entry.path))
+
+
+def _correct(src: str, dst: str, before: dict[str, int], umask: int) -> list[str]:
+    """Gives all that was copied the mode that GNU cp gives it; copytree has given it src's.
+
+    What was there before keeps its own, the rest has nothing that the umask forbids, and no
+    setuid. Returns a message for each mode that cannot be changed.
+    """
+    refused = []
+    for path, mode in _modes(src, dst):
+        forbidden = umask if stat.S_ISDIR(mode) else umask | _SPECIAL
+        wanted = before.get(path, mode & ~forbidden)
+        if wanted != mode:
+            refused += _chmod(path, stat.S_IMODE(wanted))
+    return refused
+
+
+def _chmod(path: str, mode: int) -> list[str]:
+    try:
+        os.chmod(path, mode)
+    except OSError as error:
+        return [f"setting permissions for {quoted(path)}: {reason(error)}"]
+    return []
 
 
 def _copytree(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Union
 import pytest
 from support import layout
 from support.python import importing
+from support.surroundings import umask
 
 import speedcopy
 
@@ -238,6 +239,28 @@ def test_preserve(tmp_path: Path) -> None:
     assert set(kept.values()) == {1_000_000_007.0}
 
 
+@pytest.mark.parametrize("dst", ["new", "d"], ids=["new", "over"])
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_umask(mask: int, dst: str, tmp_path: Path) -> None:
+    """What is new in a tree has no mode that the umask forbids; the rest keeps its own."""
+    ours, theirs = lay_out(tmp_path / "ours"), lay_out(tmp_path / "theirs")
+    for folder in (ours, theirs):
+        for number, mode in enumerate((0o666, 0o4755, 0o600, 0o444, 0o7777)):
+            (folder / "y" / str(number)).write_bytes(b"")
+            os.chmod(folder / "y" / str(number), mode)
+        for name, mode in {"y/wide": 0o777, "y/b": 0o750, "d": 0o1777, "d/b": 0o770}.items():
+            os.makedirs(folder / name, exist_ok=True)
+            os.chmod(folder / name, mode)
+        (folder / "d/2").write_bytes(b"old")
+        os.chmod(folder / "y", 0o775)
+    with umask(mask):
+        assert run([*OURS, "-r", "y/.", dst], ours) == (0, "")
+        assert entries(ours)[f"{dst}/4"][0] == stat.filemode(stat.S_IFREG | 0o777 & ~mask)
+        if gnu():
+            assert run(["cp", "-r", "y/.", dst], theirs) == (0, "")
+            assert entries(ours) == entries(theirs)
+
+
 def test_never_wider(tmp_path: Path) -> None:
     """A new file may not be read by more people than its source, not even while it is copied."""
     ours = lay_out(tmp_path / "ours")
@@ -304,9 +327,10 @@ def test_debug(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "TERM"])
-def test_stopped(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_stopped(name: str, tmp_path: Path) -> None:
     """The exit code of a shell, no traceback, and nothing half-made is left."""
+    number = getattr(signal, name)
     ours = lay_out(tmp_path / "ours")
     code = (
         f"{IN_PROCESS}"
