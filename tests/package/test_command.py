@@ -6,93 +6,19 @@ import functools
 import json
 import os
 import shlex
-import shutil
 import signal
-import stat
 import subprocess
 import sys
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from support import layout
-from support.python import importing
-from support.surroundings import umask
+from support.command import ENVIRONMENT, FILES, IN_PROCESS, OURS, TRY, entries, gnu, lay_out, run
 
 import speedcopy
 
-ENVIRONMENT = {**importing(), "LC_ALL": "C"}
-OURS = [sys.executable, "-m", "speedcopy", "cp"]
-IN_PROCESS = """
-import os, sys, speedcopy
-from speedcopy._cli.main import main
-copy = speedcopy.transfer
-"""
-TRY = "Try 'cp --help' for more information."
-
-#: What one entry of a folder is: kind and mode, and the data of a file or the target of a link.
-Entry = tuple[str, Union[bytes, str]]
-
-FILES = {"a": b"a\n", "b": b"bb\n", "sub/x": b"x", "sub/.h": b"h", "y/x": b"y", "it's": b"'"}
-FOLDERS = ("d/b", "e", "sub", "y")
-LINKS = {"l": "a", "dl": "missing", "ld": "d", "sub/l": "x"}
-MODES = {"b": 0o600, "s": 0o4755, "w": 0o666}
-
-
-def lay_out(folder: Path, *, links: bool = True) -> Path:
-    """Files, folders, modes, and links."""
-    with ExitStack() as stack:
-        folder.mkdir()
-        stack.callback(os.chdir, os.getcwd())
-        os.chdir(folder)
-        for name in FOLDERS:
-            os.makedirs(name)
-        for name in (*FILES, *MODES, "empty"):
-            Path(name).write_bytes(FILES.get(name, b""))
-        for name, target in LINKS.items() if links else ():
-            layout.symlink(name, target)(stack)
-        for name, mode in MODES.items():
-            os.chmod(name, mode)
-    return folder
-
-
-def entries(folder: Path) -> dict[str, Entry]:
-    """All that is there."""
-    found: dict[str, Entry] = {}
-    for path in folder.rglob("*"):
-        st = path.lstat()
-        content: Union[bytes, str] = b""
-        if stat.S_ISLNK(st.st_mode):
-            content = os.readlink(path)
-        elif stat.S_ISREG(st.st_mode):
-            content = path.read_bytes()
-        found[str(path.relative_to(folder))] = stat.filemode(st.st_mode), content
-    return found
-
-
-def run(command: list[str], folder: Path) -> tuple[int, str]:
-    """The exit code, and what was said on stderr, in the words of cp."""
-    done = subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert done.stdout == ""
-    return done.returncode, done.stderr.replace("speedcopy cp", "cp").strip()
-
-
-@functools.cache
-def gnu() -> bool:
-    """Whether there is a cp that speaks as GNU's does from coreutils 9 on."""
-    if not shutil.which("cp"):
-        return False
-    told = subprocess.run(
-        ["cp", "missing", "other", "/missing"],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-    )
-    return told.stderr == "cp: target '/missing': No such file or directory\n"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Case(NamedTuple):
@@ -237,45 +163,6 @@ def test_preserve(tmp_path: Path) -> None:
     kept = {name: (ours / name).stat().st_mtime for name in ("plain", "kept", "tree", "tree/x")}
     assert kept.pop("plain") > 1_600_000_000
     assert set(kept.values()) == {1_000_000_007.0}
-
-
-@pytest.mark.parametrize("dst", ["new", "d"], ids=["new", "over"])
-@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
-def test_umask(mask: int, dst: str, tmp_path: Path) -> None:
-    """What is new in a tree has no mode that the umask forbids; the rest keeps its own."""
-    ours, theirs = lay_out(tmp_path / "ours"), lay_out(tmp_path / "theirs")
-    for folder in (ours, theirs):
-        for number, mode in enumerate((0o666, 0o4755, 0o600, 0o444, 0o7777)):
-            (folder / "y" / str(number)).write_bytes(b"")
-            os.chmod(folder / "y" / str(number), mode)
-        for name, mode in {"y/wide": 0o777, "y/b": 0o750, "d": 0o1777, "d/b": 0o770}.items():
-            os.makedirs(folder / name, exist_ok=True)
-            os.chmod(folder / name, mode)
-        (folder / "d/2").write_bytes(b"old")
-        os.chmod(folder / "y", 0o775)
-    with umask(mask):
-        assert run([*OURS, "-r", "y/.", dst], ours) == (0, "")
-        assert entries(ours)[f"{dst}/4"][0] == stat.filemode(stat.S_IFREG | 0o777 & ~mask)
-        if gnu():
-            assert run(["cp", "-r", "y/.", dst], theirs) == (0, "")
-            assert entries(ours) == entries(theirs)
-
-
-def test_never_wider(tmp_path: Path) -> None:
-    """A new file may not be read by more people than its source, not even while it is copied."""
-    ours = lay_out(tmp_path / "ours")
-    code = (
-        f"{IN_PROCESS}"
-        "def watched(src, dst, **options):\n"
-        "    options['progress'] = lambda *_: print(oct(os.stat(dst).st_mode & 0o777))\n"
-        "    return copy(src, dst, **options)\n"
-        "speedcopy.transfer = watched; sys.exit(main(['cp', 'b', 'new']))"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", code], cwd=ours, env=ENVIRONMENT, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    assert told.stdout.split() == ["0o600"]
 
 
 def test_clone_or_nothing(tmp_path: Path) -> None:
