@@ -139,7 +139,8 @@ def _mount(directory: str) -> Optional[str]:
     mounts = read("/proc/self/mountinfo")
     if sys.platform != "linux" or not mounts:
         return None
-    fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    # PyPy has no O_PATH, which needs no permission to read.
+    fd = os.open(directory, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         number = re.search(r"^mnt_id:\s*(\d+)", read(f"/proc/self/fdinfo/{fd}"), re.MULTILINE)
     finally:
