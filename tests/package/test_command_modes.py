@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.command import ENVIRONMENT, IN_PROCESS, OURS, entries, gnu, lay_out, run
-from support.surroundings import umask, unprivileged
+from support.process_limits import umask, unprivileged
 
 from speedcopy._cli.main import main
 

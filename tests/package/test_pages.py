@@ -30,6 +30,7 @@ MADE = {
     "cache.bak": "cache.bak",
     "published.abc": "published.abc",
     '"published"': "published/0001.exr",
+    "probe.json": "probe.json",
 }
 
 #: Headers of the systems, which comments name and the tree has not.

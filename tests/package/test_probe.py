@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Optional
 
 import pytest
+from support.process_limits import unprivileged
 from support.python import importing
-from support.surroundings import unprivileged
 
 import speedcopy
 from speedcopy import _loader, _places, _probe, _reasons

@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from support.counters import STATS, forget_requests, operations
+from support.lab_mounts import MOUNTED, NO_LAB, REMOTE, ROWS, fresh, root
 from support.layout import pattern
-from support.shares import MIB, MOUNTED, NFS, NO_LAB, SMB, fresh, root
+from support.server_requests import STATS, forget_requests, operations
+from support.sizes import MIB
 
 import speedcopy
 from speedcopy import _asking
@@ -133,15 +134,13 @@ def test_answers(pair: tuple[str, str]) -> None:
 
 def written(name: str, mount: Path) -> int:
     """How many write requests the client has sent to dst's server so far."""
-    if name in SMB:  # nobody else writes
+    if ROWS[name].kind != "nfs":  # nobody else writes
         return sum(map(int, re.findall(r"^Writes: *(\d+)", STATS.read_text(), re.MULTILINE)))
     return operations(mount)["WRITE"]
 
 
 @pytest.mark.skipif(not _asking.SKIP_ROW, reason="a mechanism cannot be asked alone yet")
-@pytest.mark.parametrize(
-    "pair", [pair for pair in TABLE if pair[1] in (*SMB, *NFS)], ids=" to ".join
-)
+@pytest.mark.parametrize("pair", [pair for pair in TABLE if pair[1] in REMOTE], ids=" to ".join)
 def test_sentences_are_true(pair: tuple[str, str]) -> None:
     """Where a server is said to copy, the client writes nothing; elsewhere it does."""
     with fresh(pair[0]) as src, fresh(pair[1]) as dst:
