@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import speedcopy
 from speedcopy._cli import trees
-from speedcopy._cli.messages import Refused, of_file, quoted, reason
+from speedcopy._cli.messages import Refused, of_file, of_special, quoted, reason
 from speedcopy._cli.meter import meter
 from speedcopy._cli.parser import Parser, choice
 
@@ -213,8 +213,7 @@ class _Copier:
             ):
                 os.chmod(dst, src_st.st_mode & _MODE & ~umask)
         except shutil.SpecialFileError as error:
-            msg = str(error).replace("`", "'", 1).replace("`", "'", 1)
-            raise Refused(msg) from error
+            raise Refused(of_special(str(error), src)) from error
         except OSError as error:
             raise Refused(of_file(error, src, dst, reflink=reflink)) from error
         finally:

@@ -52,11 +52,18 @@ def of_file(error: OSError, src: str, dst: str, *, reflink: str = "auto") -> str
     return f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}"
 
 
+def of_special(text: str, src: str) -> str:
+    """Why a pipe or a device was not copied; ``text`` is that of ``shutil.SpecialFileError``."""
+    return f"{quoted(src)} {text.rpartition('` ')[2]}"
+
+
 def of_tree(text: str, src: str, dst: str) -> str:
     """The same for an error of which only the text is left, as in ``shutil.Error``."""
+    if re.search(r"` is a [\w ]+$", text):
+        return of_special(text, src)
     found = re.match(r"\[Errno (\d+)\] .*?: (.*)$", text, re.DOTALL)
     if found is None:
-        return f"cannot copy {quoted(src)} to {quoted(dst)}: {text}"
+        return f"cannot copy {quoted(src)} to {quoted(dst)}: {ascii(text)[1:-1]}"
     number, names = int(found[1]), found[2]
     error = OSError(number, os.strerror(number))
     meant: dict[str, tuple[str, Optional[str]]] = {

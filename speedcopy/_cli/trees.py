@@ -58,8 +58,9 @@ def copy(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> None:
                 refused.append(of_tree(text, name, new))
     except OSError as error:
         refused.append(f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}")
-    if not options.preserve:
-        refused += _correct(src, dst, before, umask)
+    finally:
+        if not options.preserve:
+            refused += _correct(src, dst, before, umask)
     if refused:
         raise Refused("\n".join(refused))
 

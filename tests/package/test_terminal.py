@@ -8,7 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Callable
 
 import pytest
@@ -184,14 +184,23 @@ def test_quiet(arguments: list[str], tree: Path) -> None:
     assert (done.stdout == b"") == ("--json" not in arguments)
 
 
-def test_time_left() -> None:
+def test_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Speed is that of the last seconds, the time left follows from it."""
-    from speedcopy._cli.meter import Meter
+    from speedcopy._cli import meter
 
-    meter = Meter(4, 1 << 30)
-    time.sleep(0.05)
-    meter.update(1, 1 << 28)
-    assert re.fullmatch(
-        r" 25%  1/4 files  256 MiB/1\.0 GiB  \d\.\d GiB/s  0:00 left", meter.text(80)
-    )
-    assert [len(meter.text(width)) <= width for width in range(4, 80)] == [True] * 76
+    now = 100.0
+    monkeypatch.setattr(meter, "time", SimpleNamespace(monotonic=lambda: now))
+    shown = meter.Meter(4, 1 << 30)
+    assert shown.text(80) == "  0%  0/4 files  0 B/1.0 GiB  0 B/s  -:-- left"
+    now += 10
+    shown.update(1, 1 << 28)
+    assert shown.text(80) == " 25%  1/4 files  256 MiB/1.0 GiB  25.6 MiB/s  0:30 left"
+    assert shown.text(40) == " 25% 1/4 256 MiB 25.6 MiB/s 0:30 left"
+    assert all(len(shown.text(width)) <= width for width in range(4, 80))
+    for _ in range(20):
+        now += 1
+        shown.update(2, shown.bytes + (1 << 20))
+        shown.text(80)
+    assert shown.text(80) == " 27%  2/4 files  276 MiB/1.0 GiB  1.0 MiB/s  12:28 left"
+    shown.close()
+    assert shown.text(80) == " 27%  2/4 files  276 MiB/1.0 GiB  9.2 MiB/s  in 0:30"
