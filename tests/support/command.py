@@ -18,7 +18,7 @@ from support.python import importing
 ENVIRONMENT = {**importing(), "LC_ALL": "C"}
 OURS = [sys.executable, "-m", "speedcopy", "cp"]
 IN_PROCESS = """
-import os, sys, speedcopy
+import os, signal, sys, speedcopy
 from speedcopy._cli.main import main
 copy = speedcopy.transfer
 """
