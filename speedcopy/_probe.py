@@ -137,8 +137,7 @@ def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mecha
         declined = answers[name] = _asking.ask(name, file, copy)
         after = _places.copies_by_server(dst)
         if declined is None:
-            first = next((name for name, answer in answers.items() if answer == ""), "")
-            answer = Mechanism(name, "not asked", "", _reasons.not_asked(name, src, dst, first))
+            answer = Mechanism(name, "not asked", "", _reasons.not_asked(name, src, dst))
         elif declined:
             sentence = _reasons.declined(name, declined, src, dst)
             answer = Mechanism(name, "declined", declined, sentence)

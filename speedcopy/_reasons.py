@@ -120,13 +120,13 @@ def declined(mechanism: str, refusal: str, src: Place, dst: Place) -> str:
     return os.strerror(number) if number else f"refused with {refusal}"
 
 
-def not_asked(mechanism: str, src: Place, dst: Place, working: str) -> str:
-    """Why a mechanism was not asked; ``working`` is one that came before it and works."""
+def not_asked(mechanism: str, src: Place, dst: Place) -> str:
+    """Why a mechanism does not apply."""
     if mechanism == COPYCHUNK and not (src.is_smb and dst.is_smb):
         return "only for files on SMB"
-    if working:
-        return f"{working} comes first"
-    return "not used before Linux 5.3, where it could copy nothing without saying so"
+    if mechanism == COPY_FILE_RANGE:
+        return "not used before Linux 5.3, where it could copy nothing without saying so"
+    return "does not apply to these files"
 
 
 def works(mechanism: str, src: Place, dst: Place, by_server: Optional[bool]) -> str:

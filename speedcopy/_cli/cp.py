@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import speedcopy
 from speedcopy._cli import trees
-from speedcopy._cli.messages import Refused, of_file, of_special, quoted, reason
+from speedcopy._cli.messages import Refused, not_preserved, of_file, of_special, quoted, reason
 from speedcopy._cli.meter import meter
 from speedcopy._cli.parser import Parser, choice
 
@@ -205,10 +205,14 @@ class _Copier:
         umask = os.umask(_OTHERS)
         os.umask(umask | forbidden)
         try:
-            told = speedcopy.transfer(src, dst, reflink=reflink, progress=self._progress())
-            if self._options.preserve:
-                shutil.copystat(src, dst)
-            elif (
+            told = speedcopy.transfer(
+                src,
+                dst,
+                reflink=reflink,
+                metadata="best-effort" if self._options.preserve else None,
+                progress=self._progress(),
+            )
+            if not self._options.preserve and (
                 dst_st is None and src_st.st_mode & _MODE & ~umask != _CREATED & ~umask & ~forbidden
             ):
                 os.chmod(dst, src_st.st_mode & _MODE & ~umask)
@@ -219,6 +223,8 @@ class _Copier:
         finally:
             os.umask(umask)
         self._meter.update(1, told.copied)
+        if told.refused:
+            raise Refused("\n".join(not_preserved(dst, told.refused)))
         return {"mechanism": told.mechanism, "declined": told.declined}
 
     def _progress(self) -> Optional[Progress]:

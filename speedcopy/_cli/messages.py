@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
@@ -50,6 +51,20 @@ def of_file(error: OSError, src: str, dst: str, *, reflink: str = "auto") -> str
     if names == (src, dst):
         return f"error copying {quoted(src)} to {quoted(dst)}: {reason(error)}"
     return f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}"
+
+
+def not_preserved(dst: str, refused: dict[str, str]) -> list[str]:
+    """What -p could not keep, from ``Transfer.refused``."""
+    names = {"mode": "permissions", "xattrs": "extended attributes"}
+    return [
+        f"preserving {names.get(what, what)} for {quoted(dst)}: {_words(why)}"
+        for what, why in refused.items()
+    ]
+
+
+def _words(why: str) -> str:
+    number = getattr(errno, why, 0)
+    return os.strerror(number) if number else why
 
 
 def of_special(text: str, src: str) -> str:

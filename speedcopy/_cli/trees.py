@@ -121,11 +121,13 @@ def _copytree(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> 
             name,
             new,
             reflink=options.reflink,
+            metadata="strict" if options.preserve else None,
             progress=(lambda copied, _: shown.update(files, total + copied))
             if shown.is_shown
             else None,
         )
-        (shutil.copystat if options.preserve else shutil.copymode)(name, new)
+        if not options.preserve:
+            shutil.copymode(name, new)
         files, total = files + 1, total + told.copied
         shown.update(files, total)
         return new

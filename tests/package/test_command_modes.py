@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -101,3 +102,22 @@ def test_never_wider(tmp_path: Path) -> None:
         check=True,
     )  # fmt: skip
     assert told.stdout.split() == ["0o600"]
+
+
+def test_not_preserved(tmp_path: Path) -> None:
+    """What the file system refuses with -p is said; the file is copied."""
+    ours = lay_out(tmp_path / "ours")
+    code = (
+        f"{IN_PROCESS}"
+        "import dataclasses\n"
+        "def refusing(src, dst, **options):\n"
+        "    refused = {'times': 'EPERM', 'mode': 'EIO'}\n"
+        "    return dataclasses.replace(copy(src, dst, **options), refused=refused)\n"
+        "speedcopy.transfer = refusing; sys.exit(main(['cp', '-p', 'b', 'new']))"
+    )
+    expected = (
+        f"cp: preserving times for 'new': {os.strerror(errno.EPERM)}\n"
+        f"cp: preserving permissions for 'new': {os.strerror(errno.EIO)}"
+    )
+    assert run([sys.executable, "-c", code], ours) == (1, expected)
+    assert (ours / "new").read_bytes() == (ours / "b").read_bytes()

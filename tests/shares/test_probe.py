@@ -124,10 +124,9 @@ def test_answers(pair: tuple[str, str]) -> None:
     expected = TABLE[pair]
     rows = found.mechanisms[:3]
     assert [row.name for row in rows] == [FICLONE, COPYCHUNK, RANGE]
-    if _asking.SKIP_ROW:
-        assert tuple(row.errno or row.answer for row in rows) == expected.answers
-        for row, sentence in zip(rows, expected.sentences):
-            assert sentence in row.sentence
+    assert tuple(row.errno or row.answer for row in rows) == expected.answers
+    for row, sentence in zip(rows, expected.sentences):
+        assert sentence in row.sentence
     assert found.uses == expected.uses
     assert [sorted(os.listdir(folder)) for folder in folders] == before
 
@@ -139,7 +138,6 @@ def written(name: str, mount: Path) -> int:
     return operations(mount)["WRITE"]
 
 
-@pytest.mark.skipif(not _asking.SKIP_ROW, reason="a mechanism cannot be asked alone yet")
 @pytest.mark.parametrize("pair", [pair for pair in TABLE if pair[1] in REMOTE], ids=" to ".join)
 def test_sentences_are_true(pair: tuple[str, str]) -> None:
     """Where a server is said to copy, the client writes nothing; elsewhere it does."""
