@@ -1,0 +1,218 @@
+"""One directory of a tree: its names, its copy, and the errors in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Optional, Union, cast
+
+from speedcopy._copy_one import Metadata, copy_metadata
+from speedcopy._entries import Found, Ignore, Kind, Own, Settings, found_in, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+    from typing import Protocol
+
+    class Scan(Iterator["os.DirEntry[str]"], Protocol):
+        """What os.scandir returns."""
+
+        def close(self) -> None: ...
+
+    from speedcopy._types import Path
+
+#: What shutil.Error holds: src, dst and the text of the error.
+Errors = list[tuple[object, object, str]]
+
+#: Behind every position.
+_LAST = 1 << 62
+
+
+class Directory:
+    """A directory on its way from src to dst."""
+
+    __slots__ = (
+        "_errors",
+        "_found",
+        "_ignored",
+        "_scan",
+        "dst",
+        "dst_prefix",
+        "fresh",
+        "making",
+        "names",
+        "parent",
+        "pending",
+        "position",
+        "src",
+        "src_prefix",
+        "unfinished",
+    )
+
+    def __init__(
+        self, src: Path, dst: Path, parent: Optional[Directory] = None, position: int = 0
+    ) -> None:
+        #: As the caller wrote them, for the directory that copytree is called with.
+        self.src, self.dst = src, dst
+        #: These two are bytes if the caller's paths are, as are the names.
+        self.src_prefix, self.dst_prefix = _prefix(src), _prefix(dst)
+        self.parent = parent
+        #: The position among the names of the parent.
+        self.position = position
+        #: Position, name and kind of what is still to be copied.
+        self.names: Iterator[tuple[int, str, Kind]] = iter(())
+        #: Position and name of the directories in it that are not begun.
+        self.pending: deque[tuple[int, str]] = deque()
+        #: One of the directories in it is being made, or is the next one to be.
+        self.making = False
+        #: How much in it is not at its end: tasks, directories, and the reading of its names.
+        self.unfinished = 1
+        #: The tree has made dst itself.
+        self.fresh = False
+        self._found: list[str] = []
+        self._ignored: Container[str] = ()
+        self._scan: Optional[Scan] = None
+        self._errors: list[tuple[int, Errors]] = []
+
+    def child(self, position: int, name: str) -> Directory:
+        """A directory in this one."""
+        return Directory(self.src_prefix + name, self.dst_prefix + name, self, position)
+
+    def scan(self, settings: Settings) -> bool:
+        """Opens src. Returns False if it must not be copied, as it is what the tree has made.
+
+        The names are read while they are copied: a list of a million entries is 241 MB. An ignore
+        function gets a list of names, 73 MB, and only links and directories keep their entries.
+        """
+        if settings.own:
+            st = os.stat(self.src)
+            name = settings.own.get((st.st_dev, st.st_ino))
+            if name is not None and name == _real_name(self.src):
+                return False
+        self._scan = scan = cast("Scan", os.scandir(self.src))
+        if settings.ignore is None:
+            self.names = self._kinds(found_in(scan), settings)
+            return True
+        entries: dict[int, os.DirEntry[str]] = {}
+        try:
+            for position, name, entry in found_in(scan):
+                self._found.append(name)
+                if entry is not None:
+                    entries[position] = entry
+        finally:
+            self.close()
+        found = ((at, name, entries.get(at)) for at, name in enumerate(self._found))
+        self.names = self._kinds(found, settings)
+        return True
+
+    def choose(self, ignore: Optional[Ignore]) -> None:
+        """Calls the ignore function, if there is one."""
+        if ignore is not None:
+            self._ignored = ignore(cast("str", os.fspath(self.src)), list(self._found))
+
+    def make(self, settings: Settings) -> None:
+        """Makes dst. Its parent is there."""
+        try:
+            os.mkdir(self.dst)
+        except OSError:
+            if not settings.dirs_exist_ok or not os.path.isdir(self.dst):
+                raise
+        else:
+            self.fresh = True
+
+    def _kinds(self, found: Iterable[Found], settings: Settings) -> Iterator[tuple[int, str, Kind]]:
+        """Position, name and kind of what is to be copied."""
+        ignored = self._ignored
+        try:
+            for position, name, entry in found:
+                if name in ignored:
+                    continue
+                kind = Kind.FILE
+                if entry is not None:
+                    try:
+                        kind = kind_of(entry, self.src_prefix + name, settings)
+                    except OSError as why:
+                        self.fail(position, name, why)
+                        continue
+                if kind is not Kind.NOTHING:
+                    yield position, name, kind
+        except OSError as why:  # src could not be read to its end
+            self.fail_itself(why)
+
+    def read_on(self) -> None:
+        """Reads all names, so that no descriptor is open while a directory in it is copied."""
+        self.names = iter(list(self.names))
+
+    def close(self) -> None:
+        """Closes src."""
+        if self._scan is not None:
+            self._scan.close()
+
+    def finish(self, metadata: Metadata) -> None:
+        """Gives dst the metadata of src, when nothing is written in it any more."""
+        try:
+            copy_metadata(self.src, self.dst, metadata)
+        except OSError as why:
+            # As in shutil: Windows may not be able to set the times of a directory.
+            if getattr(why, "winerror", None) is None:
+                self.fail_itself(why)
+
+    def fail(self, position: int, name: str, why: object) -> None:
+        """Notes the error of a name: an OSError or its text."""
+        errors = errors_of(why, self.src_prefix + name, self.dst_prefix + name)
+        self._errors.append((position, errors))
+
+    def fail_itself(self, why: OSError) -> None:
+        """Notes an error of the directory, after those in it."""
+        self._errors.append((_LAST, errors_of(why, self.src, self.dst)))
+
+    def take_over(self, child: Directory, errors: Errors) -> None:
+        """Notes the errors of a directory in it."""
+        if errors:
+            self._errors.append((child.position, errors))
+
+    def errors(self) -> Errors:
+        """All errors in this directory and those in it, in the order of the names."""
+        self._errors.sort(key=lambda item: item[0])
+        return [error for _, errors in self._errors for error in errors]
+
+
+def errors_of(why: object, src: object, dst: object) -> Errors:
+    """What shutil.Error holds about an error; what it holds already is taken over."""
+    if isinstance(why, shutil.Error) and why.args and isinstance(why.args[0], list):
+        return why.args[0]
+    return [(src, dst, str(why))]
+
+
+def make_root(root: Directory, *, exist_ok: bool) -> Own:
+    """Makes the directory of a tree and what is missing above it; says what must not be copied.
+
+    That is all that was made, and dst if it was there: they may lie in src.
+    """
+    own, above = [root.dst], os.path.dirname(os.path.abspath(root.dst))
+    while not os.path.lexists(above):
+        own.append(above)
+        above = os.path.dirname(above)
+    try:
+        os.makedirs(root.dst)
+    except OSError:
+        if not exist_ok or not os.path.isdir(root.dst):
+            raise
+    else:
+        root.fresh = True
+    found: Own = {}
+    for path in own:
+        with suppress(OSError):
+            st = os.stat(path)
+            found[st.st_dev, st.st_ino] = _real_name(path)
+    return found
+
+
+def _real_name(path: Path) -> Union[str, bytes]:
+    return os.path.basename(os.path.realpath(path))
+
+
+def _prefix(path: Path) -> str:
+    name = cast("str", os.fspath(path))
+    return os.path.join(name, name[:0])

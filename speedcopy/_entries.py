@@ -1,0 +1,74 @@
+"""The names in a directory of src, and what is done about each."""
+
+from __future__ import annotations
+
+import os
+import stat
+from enum import Enum
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+    from speedcopy._copy_one import Metadata
+
+#: Called with a directory and the names in it; returns those that are not copied.
+Ignore = Callable[[str, list[str]], "Container[str]"]
+
+#: The real names of the directories that must not be copied, by device and inode. The name is
+#: compared as well: a FUSE server may give the same inode to all its files.
+Own = dict[tuple[int, int], Union[str, bytes]]
+
+
+class Settings(NamedTuple):
+    """What the caller of copytree asks for."""
+
+    symlinks: bool
+    ignore: Optional[Ignore]
+    ignore_dangling_symlinks: bool
+    dirs_exist_ok: bool
+    metadata: Metadata
+    own: Own
+
+
+class Kind(Enum):
+    """What is done about a name."""
+
+    FILE = 1
+    LINK = 2
+    DIRECTORY = 3
+    NOTHING = 4
+
+
+#: Position, name, and the entry of what is a link or a directory.
+Found = tuple[int, str, "Optional[os.DirEntry[str]]"]
+
+
+def found_in(scan: Iterable[os.DirEntry[str]]) -> Iterator[Found]:
+    """Goes through a directory. Costs no system call per name."""
+    for position, entry in enumerate(scan):
+        yield position, entry.name, None if _is_plain(entry) else entry
+
+
+def _is_plain(entry: os.DirEntry[str]) -> bool:
+    """Whether it is neither a directory nor a link."""
+    try:
+        return not (entry.is_symlink() or entry.is_dir())
+    except OSError:
+        return False
+
+
+def kind_of(entry: os.DirEntry[str], src: str, settings: Settings) -> Kind:
+    """What is done about an entry. Raises the errors that shutil notes."""
+    is_link = entry.is_symlink()
+    if is_link and os.name == "nt":  # a junction looks like a link, and is copied as a directory
+        tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
+        is_link = tag != getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
+    if is_link:
+        target = os.readlink(src)
+        if settings.symlinks:
+            return Kind.LINK
+        # As in shutil, a relative target is looked for in the working directory.
+        if settings.ignore_dangling_symlinks and not os.path.exists(target):
+            return Kind.NOTHING
+    return Kind.DIRECTORY if entry.is_dir() else Kind.FILE

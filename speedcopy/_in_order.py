@@ -1,0 +1,101 @@
+"""Copies a tree on the calling thread, one name after the other in shutil's order."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Callable, Optional
+
+from speedcopy._batches import copy_link
+from speedcopy._directories import Directory, errors_of
+from speedcopy._entries import Kind, Settings
+from speedcopy._tasks import TICK, Done
+
+if TYPE_CHECKING:
+    from speedcopy._types import Path
+
+
+class InOrder:
+    """The copy of one tree by a function that may rely on shutil's order."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        copy_function: Callable[[str, str], object],
+        progress: Optional[Callable[[Done], object]],
+    ) -> None:
+        self._settings = settings
+        self._copy_function = copy_function
+        self._progress = progress
+        self._done = Done(0, 0)
+        self._next_tick = time.perf_counter() + TICK
+
+    def run(self, root: Directory) -> None:
+        """Copies all that is in a directory, which is open and made."""
+        begun = [root]
+        try:
+            while begun:
+                child = self._copy_until_directory(begun[-1])
+                if child is None:
+                    self._finish(begun.pop())
+                elif self._begin(child):
+                    begun.append(child)
+        finally:
+            for directory in begun:
+                directory.close()
+        if self._progress is not None:
+            self._progress(self._done)
+
+    def _copy_until_directory(self, directory: Directory) -> Optional[Directory]:
+        """Copies names until one is a directory, which is returned."""
+        for position, name, kind in directory.names:
+            if kind is Kind.DIRECTORY:
+                return directory.child(position, name)
+            src, dst = directory.src_prefix + name, directory.dst_prefix + name
+            try:
+                if kind is Kind.LINK:
+                    copy_link(src, dst, self._settings.metadata)
+                else:
+                    self._copy_function(src, dst)
+            except OSError as why:
+                directory.fail(position, name, why)
+            else:
+                self._count(dst)
+        return None
+
+    def _begin(self, child: Directory) -> bool:
+        """Opens and makes a directory; returns whether there is anything to copy in it."""
+        parent = child.parent
+        try:
+            sys.audit("shutil.copytree", child.src, child.dst)
+            if not child.scan(self._settings):
+                return False
+            child.choose(self._settings.ignore)
+            child.make(self._settings)
+        except BaseException as why:
+            child.close()
+            if parent is None or not isinstance(why, OSError):
+                raise
+            parent.take_over(child, errors_of(why, child.src, child.dst))
+            return False
+        if parent is not None:
+            parent.read_on()
+        return True
+
+    def _finish(self, directory: Directory) -> None:
+        directory.finish(self._settings.metadata)
+        if directory.parent is not None:
+            directory.parent.take_over(directory, directory.errors())
+
+    def _count(self, dst: Path) -> None:
+        if self._progress is None:
+            return
+        size = 0
+        with suppress(OSError):  # the function may have put it elsewhere
+            size = os.lstat(dst).st_size
+        self._done = Done(self._done.files + 1, self._done.bytes + size)
+        if time.perf_counter() >= self._next_tick:
+            self._progress(self._done)
+            self._next_tick = time.perf_counter() + TICK

@@ -1,0 +1,237 @@
+"""Copies a tree by many tasks at once.
+
+The calling thread decides what is next, reads names and keeps the books. Executors do the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Callable, Optional
+
+from speedcopy._batches import Batch, Options, copy_batch
+from speedcopy._directories import Directory, errors_of
+from speedcopy._entries import Kind, Settings
+from speedcopy._executors import Inline, Threads
+from speedcopy._schedule import Schedule
+from speedcopy._tasks import TICK, Done, Task, add_note
+
+if TYPE_CHECKING:
+    from speedcopy._targets import Target
+
+
+class Parallel:
+    """The copy of one tree."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        target: Target,
+        executor: Optional[Executor],
+        progress: Optional[Callable[[Done], object]],
+        *,
+        mode_only: bool,
+    ) -> None:
+        self._settings, self._target, self._progress = settings, target, progress
+        self._elsewhere = executor is not None and not isinstance(executor, ThreadPoolExecutor)
+        self._options = Options(
+            metadata=settings.metadata,
+            mode_only=mode_only,
+            fresh=False,
+            elsewhere=self._elsewhere,
+            counted=progress is not None,
+        )
+        self._own: Executor = Threads(target.workers) if target.workers > 1 else Inline()
+        self._files = executor or self._own
+        self._others = self._own if target.remote else Inline()
+        # Enough that no worker waits for the calling thread. More would only be a longer way from
+        # the listing to the copy: a server's client forgets after 1 s what a listing has said.
+        self._window = target.workers + max(1, target.workers // 2)
+        self._running: dict[int, Task] = {}
+        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._serial = 0
+        self._done = Done(0, 0)
+        self._next_tick = time.perf_counter() + TICK
+
+    def run(self, root: Directory) -> None:
+        """Copies all that is in a directory, which is open and made.
+
+        An exception that ends the copy has a note on what was not copied.
+        """
+        self._schedule = Schedule(root, self._target.workers)
+        try:
+            while True:
+                while len(self._running) < self._window and self._start_next():
+                    pass
+                if not self._running:
+                    break
+                self._settle()
+            self._report(at_the_end=True)
+        except BaseException as error:
+            self._stop(error)
+            raise
+        finally:
+            self._own.shutdown()
+
+    def _stop(self, error: BaseException) -> None:
+        """Begins with nothing more, waits for what is being copied, and notes what is missing."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.watch.stopped = True
+        wait([task.future for task in tasks if not task.future.cancel()])
+        self._own.shutdown()
+        for task in tasks:
+            with contextlib.suppress(BaseException):
+                self._done = task.settle(self._done) if task.names else self._done
+        add_note(error, self._done, tasks, self._schedule.close())
+
+    def _start_next(self) -> bool:
+        """Starts a task, if there is one."""
+        child = self._schedule.next_to_open()
+        if child is not None:
+            sys.audit("shutil.copytree", child.src, child.dst)
+            _parent(child).unfinished += 1
+            self._start(Task(child, self._opened), self._others, _open, child, self._settings)
+            return True
+        while directory := self._schedule.next_to_read():
+            if self._draw(directory):
+                return True
+        return False
+
+    def _draw(self, directory: Directory) -> bool:
+        """Starts to copy some of the files of a directory; returns whether there were any."""
+        files, links = Task(directory, self._copied), Task(directory, self._copied)
+        at_the_end = False
+        for position, name, kind in directory.names:
+            if kind is Kind.DIRECTORY:
+                directory.pending.append((position, name))
+                if self._schedule.must_wait(directory):
+                    break
+            elif (files if kind is Kind.FILE else links).add(position, name) == self._target.batch:
+                break
+        else:
+            at_the_end = True
+        self._schedule.drawn(directory, at_the_end=at_the_end)
+        if files.names:
+            self._copy(files)
+        if links.names:
+            self._copy(links, links=True)
+        if at_the_end:
+            self._release(directory)
+        return bool(files.names or links.names)
+
+    def _start(
+        self, task: Task, executor: Executor, function: Callable[..., object], *arguments: object
+    ) -> None:
+        self._serial = serial = self._serial + 1
+        self._running[serial] = task
+        task.future = executor.submit(function, *arguments)
+        task.future.add_done_callback(lambda _: self._ended.put(serial))
+
+    def _copy(self, task: Task, *, links: bool = False) -> None:
+        """Starts a batch. Links are made by this process, as a link that is there is an error."""
+        directory = task.directory
+        directory.unfinished += 1
+        options = self._options._replace(fresh=directory.fresh, links=links)
+        batch = Batch(directory.src_prefix, directory.dst_prefix, task.names, options)
+        if links:
+            self._start(task, self._others, copy_batch, batch, task.watch)
+        elif not self._elsewhere:
+            self._start(task, self._files, copy_batch, batch, task.watch)
+        else:
+            # The audit hooks of this process are not where the batch is copied.
+            second = "shutil.copymode" if options.mode_only else "shutil.copystat"
+            for name in task.names:
+                for event in ("shutil.copyfile", second):
+                    sys.audit(event, batch.src + name, batch.dst + name)
+            self._start(task, self._files, copy_batch, batch)
+
+    def _settle(self) -> None:
+        """Waits for a task to end, and takes what has ended."""
+        with contextlib.suppress(queue.Empty):
+            serial = self._ended.get(timeout=TICK)
+            while True:
+                task = self._running[serial]
+                task.then(task)
+                del self._running[serial]
+                serial = self._ended.get_nowait()
+        self._report()
+
+    def _report(self, *, at_the_end: bool = False) -> None:
+        if self._progress is None or not (at_the_end or time.perf_counter() >= self._next_tick):
+            return
+        under_way = sum(task.watch.copied for task in self._running.values())
+        self._progress(Done(self._done.files, self._done.bytes + under_way))
+        self._next_tick = time.perf_counter() + TICK
+
+    def _opened(self, task: Task) -> None:
+        """A directory is open; without an ignore function, it is made, too."""
+        child = task.directory
+        try:
+            is_wanted = task.future.result()
+            if is_wanted and self._settings.ignore is not None:
+                child.choose(self._settings.ignore)
+        except OSError as why:
+            self._refused(child, why)
+            return
+        if not is_wanted:
+            self._refused(child, None)
+        elif self._settings.ignore is None:
+            self._made(task)
+        else:
+            self._start(Task(child, self._made), self._others, child.make, self._settings)
+
+    def _made(self, task: Task) -> None:
+        child = task.directory
+        try:
+            task.future.result()
+        except OSError as why:
+            self._refused(child, why)
+        else:
+            self._schedule.opened(child, _parent(child), is_made=True)
+
+    def _refused(self, child: Directory, why: Optional[OSError]) -> None:
+        """A directory is not copied."""
+        parent = _parent(child)
+        self._schedule.opened(child, parent, is_made=False)
+        if why is not None:
+            parent.take_over(child, errors_of(why, child.src, child.dst))
+        self._release(parent)
+
+    def _copied(self, task: Task) -> None:
+        self._done = task.settle(self._done)
+        self._release(task.directory)
+
+    def _release(self, directory: Directory) -> None:
+        """Something in a directory is at its end. Its metadata comes after all that is in it."""
+        directory.unfinished -= 1
+        if not directory.unfinished:
+            task = Task(directory, self._finished)
+            self._start(task, self._others, directory.finish, self._settings.metadata)
+
+    def _finished(self, task: Task) -> None:
+        task.future.result()
+        directory = task.directory
+        if directory.parent is not None:
+            directory.parent.take_over(directory, directory.errors())
+            self._release(directory.parent)
+
+
+def _open(directory: Directory, settings: Settings) -> bool:
+    """Opens src and, unless an ignore function comes first, makes dst.
+
+    Returns False if it must not be copied.
+    """
+    if not directory.scan(settings):
+        return False
+    if settings.ignore is None:
+        directory.make(settings)
+    return True
+
+
+def _parent(child: Directory) -> Directory:
+    assert child.parent is not None  # noqa: S101 (only the first directory has none)
+    return child.parent

@@ -1,0 +1,90 @@
+"""Where a tree is copied to: how many copies at once help there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from speedcopy._types import Path
+
+_MOUNTS = "/proc/self/mountinfo"
+
+#: Types of network file systems whose source has neither a colon nor two slashes.
+_NETWORK = ("9p", "afs", "beegfs", "ceph", "cifs", "gpfs", "lustre", "nfs", "nfs4", "smb3")
+
+
+#: SMB at 5 ms a round trip, 120 files of 64 KiB, native copies with times: 8 threads took 1.62 s,
+#: 16 took 1.57, 32 took 1.94 and 64 took 2.05.
+_REMOTE_WORKERS = 16
+
+#: The client knows for 1 s what a listing has said. A file in a batch of 4 took 8.3 requests, one
+#: in a batch of 20 took 11.8.
+_REMOTE_BATCH = 4
+
+_MOST_LOCAL_WORKERS = 4
+
+_LOCAL_BATCH = 64
+
+#: dask takes 30 ms a task, whatever is in it.
+_BATCH_ELSEWHERE = 256
+
+
+class Target(NamedTuple):
+    """How a tree is copied."""
+
+    workers: int
+    #: How many files a task has.
+    batch: int
+    #: Directories are made, read and finished by the workers, not by the calling thread.
+    remote: bool
+
+
+def target(src: Path, dst: Path, *, workers: Optional[int], executor: Optional[Executor]) -> Target:
+    """How to copy a tree between these directories."""
+    remote = is_share(src) or is_share(dst)
+    batch = _REMOTE_BATCH if remote else _LOCAL_BATCH
+    if executor is not None and not isinstance(executor, ThreadPoolExecutor):
+        return Target(workers or _REMOTE_WORKERS, max(batch, _BATCH_ELSEWHERE), remote)
+    return Target(workers or (_REMOTE_WORKERS if remote else _local_workers()), batch, remote)
+
+
+def is_share(path: Path) -> bool:
+    """Whether a round trip to the file system of ``path`` may take long.
+
+    Asks no server. FUSE is taken for a share, as most of it is one. What is not known is local.
+    """
+    name = os.fsdecode(path)
+    if os.name == "nt":
+        return os.path.abspath(name).startswith("\\\\")
+    with contextlib.suppress(OSError, AttributeError):
+        device = os.stat(name).st_dev
+        if os.major(device) == 0:  # no disk
+            return _is_network(f"0:{os.minor(device)}")
+    return False
+
+
+def _is_network(device: str) -> bool:
+    """Whether a device number of no disk belongs to a network file system."""
+    with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            fields = line.split()
+            if fields[2] == device:
+                # ID PARENT DEVICE ROOT POINT OPTIONS [TAGS...] - TYPE SOURCE OPTIONS
+                kind, source = fields[fields.index("-") + 1 :][:2]
+                return (
+                    kind.startswith("fuse")
+                    or kind in _NETWORK
+                    or ":/" in source
+                    or source.startswith("//")
+                )
+    return False
+
+
+def _local_workers() -> int:
+    """The processors that this process may use, up to a limit."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(_MOST_LOCAL_WORKERS, cpus)

@@ -1,0 +1,75 @@
+"""What the calling thread knows of a task, and what it says when a tree is given up."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+from speedcopy._batches import Outcome, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from speedcopy._directories import Directory
+
+#: Seconds between two calls of progress, as for a single copy.
+TICK = 0.05
+
+#: How many names the note on an exception has.
+_NAMED = 20
+
+
+class Done(NamedTuple):
+    """How far the copy of a tree has come."""
+
+    #: Files and links, without those that failed.
+    files: int
+    bytes: int
+
+
+class Task:
+    """What an executor does."""
+
+    __slots__ = ("directory", "future", "names", "positions", "then", "watch")
+
+    def __init__(self, directory: Directory, then: Callable[[Task], None]) -> None:
+        self.directory = directory
+        #: Called on the calling thread when the task has ended.
+        self.then = then
+        self.future: Future[Any] = Future()
+        self.watch = Watch()
+        #: What it copies, and the positions of these names.
+        self.names: list[str] = []
+        self.positions: list[int] = []
+
+    def add(self, position: int, name: str) -> int:
+        """Adds a name; returns how many there are."""
+        self.positions.append(position)
+        self.names.append(name)
+        return len(self.names)
+
+    def settle(self, done: Done) -> Done:
+        """Notes the errors of the copies, and adds the others to what is done."""
+        outcome: Outcome = self.future.result()
+        for index, text in outcome.failed:
+            self.directory.fail(self.positions[index], self.names[index], text)
+        self.watch.copied = 0
+        self.names = self.names[outcome.tried :]
+        return Done(done.files + outcome.tried - len(outcome.failed), done.bytes + outcome.copied)
+
+
+def add_note(error: BaseException, done: Done, tasks: Iterable[Task], left: list[str]) -> None:
+    """Has an exception say what was not copied: the names of ``tasks``, and ``left``.
+
+    Its traceback shows that from Python 3.11 on. Before, it is in the attribute alone.
+    """
+    names = [task.directory.src_prefix + name for task in tasks for name in task.names] + left
+    if not names:
+        return
+    shown = ", ".join(map(repr, itertools.islice(names, _NAMED)))
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    note = f"copytree ended after {done.files} files. Not copied, or only in part: {shown}{more}"
+    with contextlib.suppress(AttributeError, TypeError):  # an exception without attributes
+        error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]

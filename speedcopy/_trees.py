@@ -1,0 +1,86 @@
+"""copytree(): shutil's, many files at once."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, Callable, Optional
+
+from speedcopy import _targets
+from speedcopy._copy_one import copy, copy2
+from speedcopy._directories import Directory, make_root
+from speedcopy._entries import Ignore, Settings
+from speedcopy._in_order import InOrder
+from speedcopy._parallel import Parallel
+from speedcopy._tasks import Done
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from speedcopy._copy_one import Metadata
+    from speedcopy._types import Path, PathT
+
+CopyFunction = Callable[..., object]
+TreeProgress = Callable[[Done], object]
+
+
+def copytree(  # noqa: PLR0913 (shutil's arguments)
+    src: Path,
+    dst: PathT,
+    symlinks: bool = False,  # noqa: FBT002
+    ignore: Optional[Ignore] = None,
+    copy_function: CopyFunction = copy2,
+    ignore_dangling_symlinks: bool = False,  # noqa: FBT002
+    dirs_exist_ok: bool = False,  # noqa: FBT002
+    *,
+    workers: Optional[int] = None,
+    executor: Optional[Executor] = None,
+    progress: Optional[TreeProgress] = None,
+    metadata: Metadata = "strict",
+) -> PathT:
+    """Copies a directory and all in it as :func:`shutil.copytree` does, and returns ``dst``.
+
+    With ``copy`` or ``copy2`` of this module as ``copy_function``, ``workers`` threads copy files
+    at the same time: as many as there are processors, at most 4, or 16 where one of the directories
+    is on a share. With an ``executor``, that is any :class:`concurrent.futures.Executor`, its
+    workers copy, and ``workers`` says how many it has. Another ``copy_function`` is called on the
+    calling thread for one file after the other, with two paths.
+
+    ``progress(done)`` is called on the calling thread with what is done: ``done.files`` and
+    ``done.bytes``, at most every 50 ms and once at the end. Whatever it or a signal handler raises
+    (KeyboardInterrupt), or an executor that breaks, ends the copy. What was being copied is
+    finished or undone. The exception has a note that names what is missing.
+
+    With ``metadata="best-effort"``, times, modes and extended attributes that the file system
+    refuses are not an error.
+
+    Raises what :func:`shutil.copytree` raises: ``shutil.Error`` with a list of (src, dst, text of
+    the error) in shutil's order, when everything else is copied; OSError if ``src`` cannot be
+    read or ``dst`` cannot be made. And ValueError for a number of ``workers`` below 1 and for
+    another ``metadata``.
+    """
+    if workers is not None and workers < 1:
+        msg = f"workers must be at least 1, not {workers}"
+        raise ValueError(msg)
+    if metadata not in ("strict", "best-effort"):
+        msg = f"metadata must be 'strict' or 'best-effort', not {metadata!r}"
+        raise ValueError(msg)
+    settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {})
+    sys.audit("shutil.copytree", src, dst)
+    root = Directory(src, dst)
+    root.scan(settings)
+    try:
+        root.choose(ignore)
+        settings.own.update(make_root(root, exist_ok=dirs_exist_ok))
+    except BaseException:
+        root.close()
+        raise
+    if copy_function is copy2 or copy_function is copy:
+        target = _targets.target(src, dst, workers=workers, executor=executor)
+        parallel = Parallel(settings, target, executor, progress, mode_only=copy_function is copy)
+        parallel.run(root)
+    else:
+        InOrder(settings, copy_function, progress).run(root)
+    if errors := root.errors():
+        raise shutil.Error(errors)
+    return dst
