@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union, cast
@@ -85,11 +86,9 @@ class Directory:
         The names are read while they are copied: a list of a million entries is 241 MB. An ignore
         function gets a list of names, 73 MB, and only links and directories keep their entries.
         """
-        if settings.own:
-            st = os.stat(self.src)
-            name = settings.own.get((st.st_dev, st.st_ino))
-            if name is not None and name == _real_name(self.src):
-                return False
+        if self._is_one_of(settings.own):
+            return False
+        sys.audit("shutil.copytree", self.src, self.dst)
         self._scan = scan = cast("Scan", os.scandir(self.src))
         if settings.ignore is None:
             self.names = self._kinds(found_in(scan), settings)
@@ -105,6 +104,13 @@ class Directory:
         found = ((at, name, entries.get(at)) for at, name in enumerate(self._found))
         self.names = self._kinds(found, settings)
         return True
+
+    def _is_one_of(self, own: Own) -> bool:
+        with suppress(OSError):
+            st = os.stat(self.src)
+            name = own.get((st.st_dev, st.st_ino))
+            return name is not None and name == _real_name(self.src)
+        return False
 
     def choose(self, ignore: Optional[Ignore]) -> None:
         """Calls the ignore function, if there is one."""
@@ -190,8 +196,8 @@ def make_root(root: Directory, *, exist_ok: bool) -> Own:
 
     That is all that was made, and dst if it was there: they may lie in src.
     """
-    own, above = [root.dst], os.path.dirname(os.path.abspath(root.dst))
-    while not os.path.lexists(above):
+    own, above = [root.dst], os.path.dirname(root.dst)
+    while above and not os.path.lexists(above):
         own.append(above)
         above = os.path.dirname(above)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
@@ -69,7 +68,6 @@ class InOrder:
         """Opens and makes a directory; returns whether there is anything to copy in it."""
         parent = child.parent
         try:
-            sys.audit("shutil.copytree", child.src, child.dst)
             if not child.scan(self._settings):
                 return False
             child.choose(self._settings.ignore)

@@ -89,24 +89,23 @@ class Parallel:
         add_note(error, self._done, tasks, self._schedule.close())
 
     def _start_next(self) -> bool:
-        """Starts a task, if there is one."""
+        """Goes a step on; returns whether there was one."""
         child = self._schedule.next_to_open()
         if child is not None:
-            sys.audit("shutil.copytree", child.src, child.dst)
-            _parent(child).unfinished += 1
             self._start(Task(child, self._opened), self._others, _open, child, self._settings)
             return True
-        while directory := self._schedule.next_to_read():
-            if self._draw(directory):
-                return True
-        return False
+        directory = self._schedule.next_to_read()
+        if directory is not None:
+            self._draw(directory)
+        return directory is not None
 
-    def _draw(self, directory: Directory) -> bool:
-        """Starts to copy some of the files of a directory; returns whether there were any."""
+    def _draw(self, directory: Directory) -> None:
+        """Starts to copy some of the files of a directory, and finds those in it."""
         files, links = Task(directory, self._copied), Task(directory, self._copied)
         at_the_end = False
         for position, name, kind in directory.names:
             if kind is Kind.DIRECTORY:
+                directory.unfinished += 1
                 directory.pending.append((position, name))
                 if self._schedule.must_wait(directory):
                     break
@@ -121,7 +120,6 @@ class Parallel:
             self._copy(links, links=True)
         if at_the_end:
             self._release(directory)
-        return bool(files.names or links.names)
 
     def _start(
         self, task: Task, executor: Executor, function: Callable[..., object], *arguments: object

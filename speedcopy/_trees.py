@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy import _targets
@@ -66,7 +65,6 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
         msg = f"metadata must be 'strict' or 'best-effort', not {metadata!r}"
         raise ValueError(msg)
     settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {})
-    sys.audit("shutil.copytree", src, dst)
     root = Directory(src, dst)
     root.scan(settings)
     try:
