@@ -22,6 +22,8 @@ class Options(NamedTuple):
     fresh: bool
     #: Another process copies, and a cluster may run a batch a second time.
     elsewhere: bool
+    #: Another one for each tree. dask takes two equal calls for one, and runs it once.
+    tree: str
     #: Somebody wants to know how many bytes were copied.
     counted: bool
     #: The names are links, and become links.

@@ -9,6 +9,7 @@ import contextlib
 import queue
 import sys
 import time
+import uuid
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Callable, Optional
 
@@ -42,6 +43,7 @@ class Parallel:
             mode_only=mode_only,
             fresh=False,
             elsewhere=self._elsewhere,
+            tree=uuid.uuid4().hex,
             counted=progress is not None,
         )
         self._own: Executor = Threads(target.workers) if target.workers > 1 else Inline()

@@ -84,7 +84,11 @@ class Schedule:
         begun = [*self._active, *self._waiting, *self._opening]
         for directory in begun:
             directory.close()
-        pending = (
-            parent.src_prefix + name for parent in self._parents for _, name in parent.pending
-        )
-        return [directory.src_prefix for directory in begun] + list(pending)
+        parents = {*self._parents, *(child.parent for child in self._opening)}
+        pending = [
+            parent.src_prefix + name
+            for parent in parents
+            if parent is not None
+            for _, name in parent.pending
+        ]
+        return [directory.src_prefix for directory in begun] + pending

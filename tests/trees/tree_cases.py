@@ -240,9 +240,7 @@ CASES = [
         (*LINKS, directory("dst"), symlink("dst/link", "b"), directory("dst/sub")),
         options={"dirs_exist_ok": True, "symlinks": True},
     ),
-    TreeCase(
-        "onto itself", TREE, dst="src", options={"dirs_exist_ok": True}, difference=SAME_FILE
-    ),
+    TreeCase("onto itself", TREE, dst="src", options={"dirs_exist_ok": True}, difference=SAME_FILE),
     # links
     TreeCase("links", LINKS),
     TreeCase("links as links", LINKS, options={"symlinks": True}),
@@ -251,7 +249,9 @@ CASES = [
     TreeCase("dangling as links", DANGLING, options={"symlinks": True}),
     TreeCase("dangling ignored", DANGLING, options={"ignore_dangling_symlinks": True}),
     TreeCase("dangling but here", FOUND_HERE, options={"ignore_dangling_symlinks": True}),
-    TreeCase("loop", (*TREE, symlink("src/me", "me"), symlink("src/x", "y"), symlink("src/y", "x"))),
+    TreeCase(
+        "loop", (*TREE, symlink("src/me", "me"), symlink("src/x", "y"), symlink("src/y", "x"))
+    ),
     TreeCase("loop as links", (*TREE, symlink("src/me", "me")), options={"symlinks": True}),
     TreeCase("loop of directories", (directory("src"), file("src/a"), symlink("src/me", "."))),
     TreeCase("hard links", (*TREE, hardlink("src/hard", "src/b"))),
@@ -274,8 +274,9 @@ CASES = [
     TreeCase("unreadable", SECRETS, around=unprivileged),
     TreeCase("unreadable and ignore", SECRETS, "src", "dst", {"ignore": ignore_some}, unprivileged),
     TreeCase("unreadable src", (open_to_all, *TREE, mode("src", 0o300)), around=unprivileged),
-    TreeCase("no write permission", (*TREE, directory("dir", 0o555)), dst="dir/dst",
-             around=unprivileged),
+    TreeCase(
+        "no write permission", (*TREE, directory("dir", 0o555)), dst="dir/dst", around=unprivileged
+    ),
     # ignore
     TreeCase("ignore", TREE, options={"ignore": ignore_some}),
     TreeCase("ignore patterns", TREE, options={"ignore": shutil.ignore_patterns("[ad]", "s*")}),

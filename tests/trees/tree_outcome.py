@@ -60,12 +60,15 @@ class TreeEntry:
 
 def attributes_of(path: str) -> tuple[tuple[str, bytes], ...]:
     """The extended attributes of a user."""
-    found = []
-    with suppress(OSError, AttributeError):
-        for name in os.listxattr(path, follow_symlinks=False):
-            if name.startswith("user."):
-                found.append((name, os.getxattr(path, name, follow_symlinks=False)))
-    return tuple(sorted(found))
+    try:
+        names = sorted(os.listxattr(path, follow_symlinks=False))
+    except (OSError, AttributeError):
+        return ()
+    return tuple(
+        (name, os.getxattr(path, name, follow_symlinks=False))
+        for name in names
+        if name.startswith("user.")
+    )
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,9 @@ def outcome(copy: Copier, case: TreeCase) -> TreeOutcome:
         _age()
         listed = _listed("src")
         src, dst = case.src, case.dst
-        returned, failure, errors = "", (), ()
+        returned = ""
+        failure: tuple[object, ...] = ()
+        errors: tuple[object, ...] = ()
         _heard.clear()
         with case.around(), patience():
             try:

@@ -1,0 +1,269 @@
+"""What ends the copy of a tree: it ends cleanly, and says what is missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from support.python import importing
+
+from speedcopy import _batches
+from speedcopy._copy_one import copy2, copy_one
+from speedcopy._targets import Target
+from speedcopy._trees import copytree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = 12
+
+
+class Broke(Exception):  # noqa: N818
+    """What a callback raises."""
+
+
+@pytest.fixture
+def tree(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three directories of four files, copied one or two at a time."""
+    for directory in "abc":
+        (folder / "src" / directory).mkdir(parents=True)
+        for number in range(FILES // 3):
+            (folder / "src" / directory / str(number)).write_bytes(b"x" * 100)
+    monkeypatch.setattr("speedcopy._targets.target", lambda *_, **__: Target(2, 2, remote=True))
+    return folder / "src"
+
+
+def missing(error: BaseException, src: Path) -> set[str]:
+    """The files that the note names, by itself or with their directory."""
+    (note,) = error.__notes__  # type: ignore[attr-defined]
+    named = re.findall(r"'([^']+)'", note)
+    files = [str(path) for path in src.glob("*/*")]
+    return {path for path in files if any(path == name or path.startswith(name) for name in named)}
+
+
+def assert_accounted(error: BaseException, src: Path, dst: Path) -> None:
+    """Each file is complete or missing, and nothing goes on."""
+    lost = missing(error, src)
+    assert lost
+    before = sorted(map(str, dst.rglob("*")))
+    for path in src.glob("*/*"):
+        if str(path) not in lost:
+            assert (dst / path.relative_to(src)).read_bytes() == path.read_bytes()
+    time.sleep(0.05)
+    assert sorted(map(str, dst.rglob("*"))) == before
+    assert not [one for one in threading.enumerate() if one.name == "speedcopy"]
+
+
+def test_progress_raises(tree: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in progress comes out, with a note."""
+    monkeypatch.setattr("speedcopy._parallel.TICK", 0)
+
+    def slow(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.005)
+        copy_one(*arguments, **options)
+
+    monkeypatch.setattr(_batches, "copy_one", slow)
+
+    def progress(done: Any) -> None:
+        if done.files:
+            raise Broke
+
+    with pytest.raises(Broke) as caught:
+        copytree(tree, folder / "dst", progress=progress)
+    assert_accounted(caught.value, tree, folder / "dst")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_not_an_oserror(
+    workers: int, tree: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not an OSError ends the copy: here what a copy raises."""
+
+    def fails(src: str, *arguments: Any, **options: Any) -> None:
+        if src.endswith("b/2"):
+            raise Broke
+        copy_one(src, *arguments, **options)
+
+    monkeypatch.setattr(
+        "speedcopy._targets.target", lambda *_, **__: Target(workers, 2, remote=True)
+    )
+    monkeypatch.setattr(_batches, "copy_one", fails)
+    with pytest.raises(Broke) as caught:
+        copytree(tree, folder / "dst")
+    assert str(tree / "b" / "2") in missing(caught.value, tree)
+    assert_accounted(caught.value, tree, folder / "dst")
+
+
+@pytest.mark.parametrize("where", ["src/b", "src"])
+def test_ignore_raises(where: str, tree: Path, folder: Path) -> None:
+    """What is not an OSError ends the copy: here what an ignore function raises."""
+
+    def ignore(path: str, _names: list[str]) -> tuple[str, ...]:
+        if path == str(folder / where):
+            raise Broke
+        return ()
+
+    with pytest.raises(Broke) as caught:
+        copytree(tree, folder / "dst", ignore=ignore)
+    if where == "src":
+        assert not (folder / "dst").exists()
+    else:
+        assert_accounted(caught.value, tree, folder / "dst")
+
+
+class Breaking(Executor):
+    """An executor that breaks after some tasks: when it is asked, or while it works."""
+
+    def __init__(self, after: int, *, at_once: bool) -> None:
+        """Takes ``after`` tasks."""
+        self._left = after
+        self._at_once = at_once
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Any:
+        """Copies, or is broken."""
+        self._left -= 1
+        future: Future[Any] = Future()
+        if self._left >= 0:
+            future.set_result(function(*arguments, **options))
+        elif self._at_once:
+            raise BrokenExecutor
+        else:
+            future.set_exception(BrokenExecutor("a worker is gone"))
+        return future
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["later", "at once"])
+@pytest.mark.parametrize("after", range(6))
+def test_executor_breaks(after: int, at_once: bool, tree: Path, folder: Path) -> None:
+    """An executor that breaks ends the copy."""
+    with pytest.raises(BrokenExecutor) as caught:
+        copytree(tree, folder / "dst", executor=Breaking(after, at_once=at_once))
+    assert_accounted(caught.value, tree, folder / "dst")
+
+
+def test_executor_is_shut_down(tree: Path, folder: Path) -> None:
+    """An executor that takes no tasks ends the copy, and names are missing."""
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown") as caught:
+        copytree(tree, folder / "dst", executor=executor)
+    assert_accounted(caught.value, tree, folder / "dst")
+
+
+CTRL_C = """
+import sys, time
+from speedcopy import _batches, _targets
+from speedcopy._trees import copytree, copy2
+
+def slow(*arguments, **options):
+    time.sleep(0.2)
+    copy_one(*arguments, **options)
+
+def progress(done):
+    print(done.files, flush=True)
+
+copy_one, _batches.copy_one = _batches.copy_one, slow
+_targets.target = lambda *_, **__: _targets.Target(int(sys.argv[1]), 2, False)
+try:
+    copytree("src", "dst", progress=progress)
+except KeyboardInterrupt as error:
+    print(error.__notes__, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signal can be sent to another process")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c(workers: str, tree: Path, folder: Path) -> None:
+    """Ctrl-C ends the copy as soon as the files are finished that are being copied."""
+    command = [sys.executable, "-W", "error", "-c", CTRL_C, workers]
+    with subprocess.Popen(
+        command, cwd=folder, env=importing(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(60) == 0
+    assert int(first) < FILES
+    assert "Not copied, or only in part: 'src/" in rest
+    copied = len(list((folder / "dst").glob("*/*")))
+    assert copied < FILES
+    assert len(list(tree.glob("*/*"))) == FILES
+
+
+AT_EXIT = """
+import atexit
+from speedcopy._trees import copytree
+atexit.register(copytree, "src", "dst", workers=2)
+"""
+
+
+def test_at_exit(tree: Path, folder: Path) -> None:
+    """While the interpreter exits it may start no thread; shutil copies all the same."""
+    command = [sys.executable, "-W", "error", "-c", AT_EXIT]
+    done = subprocess.run(
+        command, cwd=folder, env=importing(), check=True, capture_output=True, text=True
+    )
+    assert not done.stderr
+    assert len(list((folder / "dst").glob("*/*"))) == FILES
+    assert tree.exists()
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_no_threads(most: int, tree: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system refuses a thread, the others do the work, or the calling one."""
+    started: list[object] = []
+
+    class Thread(threading.Thread):
+        def start(self) -> None:
+            if len(started) >= most:
+                msg = "can't start new thread"
+                raise RuntimeError(msg)
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr("speedcopy._executors.threading.Thread", Thread)
+    copytree(tree, folder / "dst")
+    assert len(list((folder / "dst").glob("*/*"))) == FILES
+    assert len(started) == most
+
+
+def test_foreign_function(tree: Path, folder: Path) -> None:
+    """It is called on the calling thread with two str, in the order of the names."""
+    calls: list[tuple[object, object, object]] = []
+
+    def copy(src: str, dst: str) -> object:
+        calls.append((threading.get_ident(), src, dst))
+        assert (type(src), type(dst)) == (str, str)
+        return copy2(src, dst)
+
+    copytree(tree, folder / "dst", copy_function=copy)
+    expected = [
+        (threading.get_ident(), path.path, path.path.replace("src", "dst"))
+        for directory in os.scandir(tree)
+        for path in os.scandir(directory)
+    ]
+    assert calls == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"workers": 0}, "workers must be at least 1, not 0"),
+        ({"metadata": "some"}, "metadata must be 'strict' or 'best-effort', not 'some'"),
+    ],
+    ids=["workers", "metadata"],
+)
+def test_bad_options(options: dict[str, Any], text: str, tree: Path, folder: Path) -> None:
+    """Options are looked at before anything is done."""
+    with pytest.raises(ValueError, match=re.escape(text)):
+        copytree(tree, folder / "dst", **options)
+    assert not (folder / "dst").exists()
