@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import filecmp
 import os
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Literal, NamedTuple, Optional
 
-from speedcopy._copy_one import Metadata, copy_metadata, copy_one
+from speedcopy._copy2 import Copier
+from speedcopy._fallback import copy_metadata
+from speedcopy._options import Options
 
 if TYPE_CHECKING:
-    from speedcopy._types import Progress
+    from speedcopy._types import Metadata
 
 
-class Options(NamedTuple):
-    """How the files of a batch are copied."""
+class How(NamedTuple):
+    """How the names of a batch are copied."""
 
-    metadata: Metadata
-    #: As copy does; otherwise as copy2.
-    mode_only: bool
+    metadata: Literal[Metadata, "mode"]
+    #: What is copied: "files" are regular files, "links" become links.
+    kind: Literal["files", "others", "links"]
     #: The tree has made the directory of dst itself: no name was there before.
     fresh: bool
     #: Another process copies, and a cluster may run a batch a second time.
     elsewhere: bool
     #: Another one for each tree. dask takes two equal calls for one, and runs it once.
     tree: str
-    #: Somebody wants to know how many bytes were copied.
-    counted: bool
-    #: The names are links, and become links.
-    links: bool = False
+    #: The rows of the platform's table that are not tried, as in an Options.
+    skip: int
 
 
 class Batch(NamedTuple):
-    """Files of one directory. Small, as it is sent to other processes."""
+    """Names of one directory. Small, as it is sent to other processes."""
 
     #: The directories with a separator at the end. All three are bytes if the caller's paths are.
     src: str
     dst: str
     names: list[str]
-    options: Options
+    how: How
 
 
 class Outcome(NamedTuple):
@@ -45,9 +45,12 @@ class Outcome(NamedTuple):
 
     #: How many of the names were worked on; the rest was not because the copy was stopped.
     tried: int
+    #: Bytes.
     copied: int
     #: The index of each name that failed, and the text of its error.
     failed: list[tuple[int, str]]
+    #: The rows of the platform's table that need not be tried for these two directories.
+    skip: int = 0
 
 
 class Stopped(Exception):  # noqa: N818
@@ -57,90 +60,81 @@ class Stopped(Exception):  # noqa: N818
 class Watch:
     """How far a batch in this process has come, and how it is asked to stop."""
 
-    __slots__ = ("copied", "stopped")
+    __slots__ = ("copied", "done", "stopped")
 
     def __init__(self) -> None:
         self.copied = 0
+        #: Without the file that is being copied.
+        self.done = 0
         self.stopped = False
+
+    def tick(self, copied: int, _total: int) -> None:
+        """Called while a file is copied that takes long."""
+        self.copied = self.done + copied
+        if self.stopped:
+            raise Stopped
 
 
 def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
-    """Copies the files of a batch. An OSError is in the outcome, anything else is raised.
+    """Copies the names of a batch. An OSError is in the outcome, anything else is raised.
 
     It may be run twice, and may find what an earlier run has left half done.
     """
-    src, dst, names, options = batch
+    src, dst, names, how = batch
+    watch = watch or Watch()
+    options = Options(metadata=how.metadata, skip=how.skip, src_is_file=how.kind == "files")
+    # Set here and not above: so it is called by long copies only, and copies that one request to
+    # an SMB server can make are still made by one.
+    options.progress = watch.tick
+    copier = Copier(options)
     failed: list[tuple[int, str]] = []
-    copied = 0
-    progress = None
-    if watch is None:
-        watch = Watch()
-    elif options.counted:
-
-        def progress(now: int, _total: int) -> None:
-            watch.copied = copied + now
-            if watch.stopped:
-                raise Stopped
-
     for index, name in enumerate(names):
         if watch.stopped:
-            return Outcome(index, copied, failed)
+            return Outcome(index, watch.done, failed)
         try:
-            copied += _copy(src, dst, name, options, progress)
+            if how.kind == "links":
+                copy_link(src + name, dst + name, how.metadata)
+            else:
+                watch.done += _copy(copier, src, dst, name, how)
         except Stopped:
-            return Outcome(index, copied, failed)
+            return Outcome(index, watch.done, failed)
         except OSError as why:
             failed.append((index, str(why)))
-    return Outcome(len(names), copied, failed)
+    return Outcome(len(names), watch.done, failed, copier.skip)
 
 
-def _copy(src: str, dst: str, name: str, options: Options, progress: Optional[Progress]) -> int:
-    """Copies a name from a directory to another; returns the bytes, if they are counted."""
-    new = dst + name
-    if options.links:
-        copy_link(src + name, new, options.metadata)
-        return 0
-    try:
-        copy_one(src + name, new, options.metadata, progress, mode_only=options.mode_only)
-    except (IsADirectoryError, PermissionError) as why:
-        new = _again(src + name, dst, name, options, why)
-    return os.stat(new).st_size if options.counted else 0
+def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:
+    """Copies a file from one directory to another; returns the bytes.
 
-
-def _again(src: str, directory: str, name: str, options: Options, why: OSError) -> str:
-    """Copies what was refused for a reason that may have been ours; returns the new file's path.
-
-    A directory in the place of dst gets the file inside, as with copy2: that is asked only now,
-    because it would cost a request for each file. And an earlier run of the same batch may have
-    left a file that nobody may write.
+    A directory in the place of dst gets the file inside, as with copy2. That is asked only after a
+    refusal, as it costs a request. And an earlier run may have left a file that nobody may write.
     """
-    dst = directory + name
-    if not options.fresh and os.path.isdir(dst):
-        dst = os.path.join(dst, name)
-        copy_one(src, dst, options.metadata, None, mode_only=options.mode_only)
-    elif options.elsewhere and isinstance(why, PermissionError) and os.path.isfile(dst):
-        if _is_equal(src, dst):
-            if not options.mode_only:
-                copy_metadata(src, dst, options.metadata)
-        elif options.fresh and name in os.listdir(directory):
-            # The very name, not another one of a directory that ignores case.
-            os.unlink(dst)
-            copy_one(src, dst, options.metadata, None, mode_only=options.mode_only)
-        else:
-            raise why
-    else:
-        raise why
-    return dst
+    old, new = src + name, dst + name
+    try:
+        return copier(old, new)
+    except (IsADirectoryError, PermissionError) as why:
+        if not how.fresh and os.path.isdir(new):
+            return copier(old, os.path.join(new, name))
+        if not how.elsewhere or isinstance(why, IsADirectoryError) or not os.path.isfile(new):
+            raise
+        if _is_equal(old, new):
+            return os.stat(new).st_size
+        # The very name, not another one in a directory that ignores case.
+        if not how.fresh or name not in os.listdir(dst):
+            raise
+        os.unlink(new)
+        return copier(old, new)
 
 
 def _is_equal(src: str, dst: str) -> bool:
+    """Whether an earlier run has copied the file. Its mode comes last, and forbids writing."""
     try:
         return filecmp.cmp(src, dst, shallow=False)
     except OSError:
         return False
 
 
-def copy_link(src: str, dst: str, metadata: Metadata) -> None:
+def copy_link(src: str, dst: str, metadata: str) -> None:
     """Makes a link that leads where ``src`` leads."""
     os.symlink(os.readlink(src), dst)
     copy_metadata(src, dst, metadata, follow_symlinks=False)

@@ -9,8 +9,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union, cast
 
-from speedcopy._copy_one import Metadata, copy_metadata
 from speedcopy._entries import Found, Ignore, Kind, Own, Settings, found_in, kind_of
+from speedcopy._fallback import copy_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
         def close(self) -> None: ...
 
-    from speedcopy._types import Path
+    from speedcopy._types import Metadata, Path
 
 #: What shutil.Error holds: src, dst and the text of the error.
 Errors = list[tuple[object, object, str]]
@@ -45,6 +45,7 @@ class Directory:
         "names",
         "parent",
         "pending",
+        "places",
         "position",
         "src",
         "src_prefix",
@@ -71,6 +72,8 @@ class Directory:
         self.unfinished = 1
         #: The tree has made dst itself.
         self.fresh = False
+        #: The device of src, and the directory above that is on the device of dst.
+        self.places = 0, self.dst_prefix
         self._found: list[str] = []
         self._ignored: Container[str] = ()
         self._scan: Optional[Scan] = None
@@ -84,7 +87,7 @@ class Directory:
         """Opens src. Returns False if it must not be copied, as it is what the tree has made.
 
         The names are read while they are copied: a list of a million entries is 241 MB. An ignore
-        function gets a list of names, 73 MB, and only links and directories keep their entries.
+        function gets a list of names, 73 MB, and only what is no regular file keeps its entry.
         """
         if self._is_one_of(settings.own):
             return False
@@ -108,6 +111,7 @@ class Directory:
     def _is_one_of(self, own: Own) -> bool:
         with suppress(OSError):
             st = os.stat(self.src)
+            self.places = st.st_dev, self.dst_prefix
             name = own.get((st.st_dev, st.st_ino))
             return name is not None and name == _real_name(self.src)
         return False
@@ -126,6 +130,8 @@ class Directory:
                 raise
         else:
             self.fresh = True
+            if self.parent is not None:
+                self.places = self.places[0], self.parent.places[1]
 
     def _kinds(self, found: Iterable[Found], settings: Settings) -> Iterator[tuple[int, str, Kind]]:
         """Position, name and kind of what is to be copied."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    from speedcopy._copy_one import Metadata
+    from speedcopy._types import Metadata
 
 #: Called with a directory and the names in it; returns those that are not copied.
 Ignore = Callable[[str, list[str]], "Container[str]"]
@@ -34,28 +34,28 @@ class Settings(NamedTuple):
 class Kind(Enum):
     """What is done about a name."""
 
-    FILE = 1
-    LINK = 2
-    DIRECTORY = 3
-    NOTHING = 4
+    #: A regular file is copied.
+    FILE = "files"
+    #: Something else is copied as if it were one: what a link leads to, a device.
+    OTHER = "others"
+    #: A link becomes a link.
+    LINK = "links"
+    DIRECTORY = "directories"
+    NOTHING = "nothing"
 
 
-#: Position, name, and the entry of what is a link or a directory.
+#: Position, name, and the entry of what is not a regular file.
 Found = tuple[int, str, "Optional[os.DirEntry[str]]"]
 
 
 def found_in(scan: Iterable[os.DirEntry[str]]) -> Iterator[Found]:
     """Goes through a directory. Costs no system call per name."""
     for position, entry in enumerate(scan):
-        yield position, entry.name, None if _is_plain(entry) else entry
-
-
-def _is_plain(entry: os.DirEntry[str]) -> bool:
-    """Whether it is neither a directory nor a link."""
-    try:
-        return not (entry.is_symlink() or entry.is_dir())
-    except OSError:
-        return False
+        try:
+            is_file = entry.is_file(follow_symlinks=False)
+        except OSError:
+            is_file = False
+        yield position, entry.name, None if is_file else entry
 
 
 def kind_of(entry: os.DirEntry[str], src: str, settings: Settings) -> Kind:
@@ -71,4 +71,4 @@ def kind_of(entry: os.DirEntry[str], src: str, settings: Settings) -> Kind:
         # As in shutil, a relative target is looked for in the working directory.
         if settings.ignore_dangling_symlinks and not os.path.exists(target):
             return Kind.NOTHING
-    return Kind.DIRECTORY if entry.is_dir() else Kind.FILE
+    return Kind.DIRECTORY if entry.is_dir() else Kind.OTHER

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import sys
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy import _errors, _plain, _results, _stand_ins
 
@@ -34,19 +34,26 @@ def copy(src: Path, dst: Path, options: Options) -> tuple[str, int, dict[str, st
         _stdlib_copy2(src, dst, follow_symlinks=options.follow_symlinks)
         return "shutil.copy2", _call_progress(src, dst, options), {}
     mechanism, copied = _copy_data(src, dst, options)
-    refused = {}
-    if options.metadata == "mode":
-        shutil.copymode(src, dst, follow_symlinks=options.follow_symlinks)
-    elif options.metadata == "strict":
-        shutil.copystat(src, dst, follow_symlinks=options.follow_symlinks)
-    elif options.metadata:
-        refused = _copystat_as_far_as_possible(src, dst, options)
+    refused = copy_metadata(src, dst, options.metadata, follow_symlinks=options.follow_symlinks)
     return mechanism, copied, refused
 
 
-def _copystat_as_far_as_possible(src: Path, dst: Path, options: Options) -> dict[str, str]:
+def copy_metadata(
+    src: Path, dst: Path, metadata: Optional[str], *, follow_symlinks: bool = True
+) -> dict[str, str]:
+    """Copies metadata by the standard library; returns what was refused, as in a Transfer."""
+    if metadata == "mode":
+        shutil.copymode(src, dst, follow_symlinks=follow_symlinks)
+    elif metadata == "strict":
+        shutil.copystat(src, dst, follow_symlinks=follow_symlinks)
+    elif metadata:
+        return _copystat_as_far_as_possible(src, dst, follow_symlinks=follow_symlinks)
+    return {}
+
+
+def _copystat_as_far_as_possible(src: Path, dst: Path, *, follow_symlinks: bool) -> dict[str, str]:
     """Copies metadata piece by piece; returns what was refused, and the names of the errnos."""
-    if not options.follow_symlinks and is_link(src):
+    if not follow_symlinks and is_link(src):
         code = _code_of(lambda: shutil.copystat(src, dst, follow_symlinks=False))
         return {"times": _errors.name_of(code)} if code else {}
     sys.audit(EVENTS["best-effort"], src, dst)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import sys
 import time
 import uuid
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Literal, Optional
 
-from speedcopy._batches import Batch, Options, copy_batch
+from speedcopy._batches import Batch, How, copy_batch
+from speedcopy._copyfile import audit
 from speedcopy._directories import Directory, errors_of
 from speedcopy._entries import Kind, Settings
 from speedcopy._executors import Inline, Threads
@@ -38,14 +38,16 @@ class Parallel:
     ) -> None:
         self._settings, self._target, self._progress = settings, target, progress
         self._elsewhere = executor is not None and not isinstance(executor, ThreadPoolExecutor)
-        self._options = Options(
-            metadata=settings.metadata,
-            mode_only=mode_only,
+        self._how = How(
+            metadata="mode" if mode_only else settings.metadata,
+            kind="files",
             fresh=False,
             elsewhere=self._elsewhere,
             tree=uuid.uuid4().hex,
-            counted=progress is not None,
+            skip=0,
         )
+        #: What the copies between two places have found useless, as in an Outcome.
+        self._skip: dict[tuple[int, str], int] = {}
         self._own: Executor = Threads(target.workers) if target.workers > 1 else Inline()
         self._files = executor or self._own
         self._others = self._own if target.remote else Inline()
@@ -103,7 +105,7 @@ class Parallel:
 
     def _draw(self, directory: Directory) -> None:
         """Starts to copy some of the files of a directory, and finds those in it."""
-        files, links = Task(directory, self._copied), Task(directory, self._copied)
+        files, others, links = (Task(directory, self._copied) for _ in range(3))
         at_the_end = False
         for position, name, kind in directory.names:
             if kind is Kind.DIRECTORY:
@@ -111,15 +113,19 @@ class Parallel:
                 directory.pending.append((position, name))
                 if self._schedule.must_wait(directory):
                     break
-            elif (files if kind is Kind.FILE else links).add(position, name) == self._target.batch:
+                continue
+            task = files if kind is Kind.FILE else links if kind is Kind.LINK else others
+            if task.add(position, name) == self._target.batch:
                 break
         else:
             at_the_end = True
         self._schedule.drawn(directory, at_the_end=at_the_end)
         if files.names:
-            self._copy(files)
+            self._copy(files, "files")
+        if others.names:
+            self._copy(others, "others")
         if links.names:
-            self._copy(links, links=True)
+            self._copy(links, "links")
         if at_the_end:
             self._release(directory)
 
@@ -131,22 +137,22 @@ class Parallel:
         task.future = executor.submit(function, *arguments)
         task.future.add_done_callback(lambda _: self._ended.put(serial))
 
-    def _copy(self, task: Task, *, links: bool = False) -> None:
+    def _copy(self, task: Task, kind: Literal["files", "others", "links"]) -> None:
         """Starts a batch. Links are made by this process, as a link that is there is an error."""
         directory = task.directory
         directory.unfinished += 1
-        options = self._options._replace(fresh=directory.fresh, links=links)
-        batch = Batch(directory.src_prefix, directory.dst_prefix, task.names, options)
-        if links:
+        skip = self._skip.get(directory.places, 0)
+        how = self._how._replace(kind=kind, fresh=directory.fresh, skip=skip)
+        batch = Batch(directory.src_prefix, directory.dst_prefix, task.names, how)
+        if kind == "links":
             self._start(task, self._others, copy_batch, batch, task.watch)
         elif not self._elsewhere:
             self._start(task, self._files, copy_batch, batch, task.watch)
         else:
             # The audit hooks of this process are not where the batch is copied.
-            second = "shutil.copymode" if options.mode_only else "shutil.copystat"
             for name in task.names:
-                for event in ("shutil.copyfile", second):
-                    sys.audit(event, batch.src + name, batch.dst + name)
+                src, dst = batch.src + name, batch.dst + name
+                audit(src, dst, src, dst, how.metadata)
             self._start(task, self._files, copy_batch, batch)
 
     def _settle(self) -> None:
@@ -163,7 +169,8 @@ class Parallel:
     def _report(self, *, at_the_end: bool = False) -> None:
         if self._progress is None or not (at_the_end or time.perf_counter() >= self._next_tick):
             return
-        under_way = sum(task.watch.copied for task in self._running.values())
+        watches = [task.watch for task in self._running.values()]
+        under_way = sum(max(watch.copied, watch.done) for watch in watches)
         self._progress(Done(self._done.files, self._done.bytes + under_way))
         self._next_tick = time.perf_counter() + TICK
 
@@ -203,6 +210,8 @@ class Parallel:
 
     def _copied(self, task: Task) -> None:
         self._done = task.settle(self._done)
+        if task.skip:
+            self._skip[task.directory.places] = task.skip
         self._release(task.directory)
 
     def _release(self, directory: Directory) -> None:

@@ -32,7 +32,7 @@ class Done(NamedTuple):
 class Task:
     """What an executor does."""
 
-    __slots__ = ("directory", "future", "names", "positions", "then", "watch")
+    __slots__ = ("directory", "future", "names", "positions", "skip", "then", "watch")
 
     def __init__(self, directory: Directory, then: Callable[[Task], None]) -> None:
         self.directory = directory
@@ -40,6 +40,8 @@ class Task:
         self.then = then
         self.future: Future[Any] = Future()
         self.watch = Watch()
+        #: What the copies have found useless, as in an Outcome.
+        self.skip = 0
         #: What it copies, and the positions of these names.
         self.names: list[str] = []
         self.positions: list[int] = []
@@ -55,7 +57,8 @@ class Task:
         outcome: Outcome = self.future.result()
         for index, text in outcome.failed:
             self.directory.fail(self.positions[index], self.names[index], text)
-        self.watch.copied = 0
+        self.watch = Watch()
+        self.skip = outcome.skip
         self.names = self.names[outcome.tried :]
         return Done(done.files + outcome.tried - len(outcome.failed), done.bytes + outcome.copied)
 

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy import _targets
-from speedcopy._copy_one import copy, copy2
+from speedcopy._copy2 import copy, copy2
 from speedcopy._directories import Directory, make_root
 from speedcopy._entries import Ignore, Settings
 from speedcopy._in_order import InOrder
@@ -16,8 +16,7 @@ from speedcopy._tasks import Done
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from speedcopy._copy_one import Metadata
-    from speedcopy._types import Path, PathT
+    from speedcopy._types import Metadata, Path, PathT
 
 CopyFunction = Callable[..., object]
 TreeProgress = Callable[[Done], object]

@@ -16,7 +16,7 @@ import pytest
 from support.layout import pattern
 from support.python import importing
 
-from speedcopy._batches import Batch, Options
+from speedcopy._batches import Batch, How
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,8 +108,6 @@ def test_process_killed(name: str, tree: Path, folder: Path) -> None:
 
 def test_batch_is_small() -> None:
     """A batch of 32 names is sent to another process in some 600 bytes."""
-    options = Options(
-        "strict", mode_only=False, fresh=True, elsewhere=True, tree="0" * 32, counted=True
-    )
+    how = How("strict", "files", fresh=True, elsewhere=True, tree="0" * 32, skip=0)
     names = [f"plate.{number:04}.exr" for number in range(32)]
-    assert len(pickle.dumps(Batch("/mnt/a/", "/mnt/b/", names, options))) < 1000
+    assert len(pickle.dumps(Batch("/mnt/a/", "/mnt/b/", names, how))) < 1000

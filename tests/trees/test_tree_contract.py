@@ -11,7 +11,7 @@ import pytest
 from trees.tree_cases import CASES, TRIED
 from trees.tree_outcome import Copier, TreeCase, comparable, outcome_in
 
-from speedcopy import _copy_one, _targets, _trees
+from speedcopy import _copy2, _targets, _trees
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ SHUTIL = shutil.copytree
 def ours(src: Any, dst: Any, **options: Any) -> Any:
     """Copies by ours; a copy function of shutil's is ours, too."""
     if options.get("copy_function") is shutil.copy:
-        options["copy_function"] = _copy_one.copy
+        options["copy_function"] = _copy2.copy
     return _trees.copytree(src, dst, **options)
 
 
@@ -41,7 +41,7 @@ def with_threads(src: Any, dst: Any, **options: Any) -> Any:
 
 def in_order(src: Any, dst: Any, **options: Any) -> Any:
     """Copies by a function that copytree does not know."""
-    copy = _copy_one.copy if "copy_function" in options else _copy_one.copy2
+    copy = _copy2.copy if "copy_function" in options else _copy2.copy2
     return _trees.copytree(src, dst, **{**options, "copy_function": partial(copy)})
 
 

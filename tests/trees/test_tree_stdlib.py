@@ -20,8 +20,8 @@ RUNNER = """
 import json, os, shutil, sys, unittest
 from test import test_shutil
 if sys.argv[1] == "ours":
-    from speedcopy import _copy_one, _trees
-    shutil.copy, shutil.copy2 = _copy_one.copy, _copy_one.copy2
+    from speedcopy import _copy2, _trees
+    shutil.copy, shutil.copy2 = _copy2.copy, _copy2.copy2
     shutil.copytree = _trees.copytree
 
 class Result(unittest.TextTestResult):

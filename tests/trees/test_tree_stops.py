@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from support.python import importing
 
-from speedcopy import _batches
-from speedcopy._copy_one import copy2, copy_one
+from speedcopy import _copy2
+from speedcopy._copy2 import copy2
 from speedcopy._targets import Target
 from speedcopy._trees import copytree
 
@@ -66,11 +66,13 @@ def test_progress_raises(tree: Path, folder: Path, monkeypatch: pytest.MonkeyPat
     """An exception in progress comes out, with a note."""
     monkeypatch.setattr("speedcopy._parallel.TICK", 0)
 
-    def slow(*arguments: Any, **options: Any) -> None:
-        time.sleep(0.005)
-        copy_one(*arguments, **options)
+    copy = _copy2.Copier.__call__
 
-    monkeypatch.setattr(_batches, "copy_one", slow)
+    def slow(*arguments: Any) -> int:
+        time.sleep(0.005)
+        return copy(*arguments)
+
+    monkeypatch.setattr(_copy2.Copier, "__call__", slow)
 
     def progress(done: Any) -> None:
         if done.files:
@@ -86,16 +88,16 @@ def test_not_an_oserror(
     workers: int, tree: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not an OSError ends the copy: here what a copy raises."""
+    copy = _copy2.Copier.__call__
 
-    def fails(src: str, *arguments: Any, **options: Any) -> None:
+    def fails(copier: Any, src: str, dst: str) -> int:
         if src.endswith("b/2"):
             raise Broke
-        copy_one(src, *arguments, **options)
+        return copy(copier, src, dst)
 
-    monkeypatch.setattr(
-        "speedcopy._targets.target", lambda *_, **__: Target(workers, 2, remote=True)
-    )
-    monkeypatch.setattr(_batches, "copy_one", fails)
+    target = Target(workers, 2, remote=True)
+    monkeypatch.setattr("speedcopy._targets.target", lambda *_, **__: target)
+    monkeypatch.setattr(_copy2.Copier, "__call__", fails)
     with pytest.raises(Broke) as caught:
         copytree(tree, folder / "dst")
     assert str(tree / "b" / "2") in missing(caught.value, tree)
@@ -160,18 +162,19 @@ def test_executor_is_shut_down(tree: Path, folder: Path) -> None:
 
 CTRL_C = """
 import sys, time
-from speedcopy import _batches, _targets
-from speedcopy._trees import copytree, copy2
+from speedcopy import _copy2, _targets
+from speedcopy._trees import copytree
 
-def slow(*arguments, **options):
+def slow(*arguments):
     time.sleep(0.2)
-    copy_one(*arguments, **options)
+    return copy(*arguments)
 
 def progress(done):
     print(done.files, flush=True)
 
-copy_one, _batches.copy_one = _batches.copy_one, slow
-_targets.target = lambda *_, **__: _targets.Target(int(sys.argv[1]), 2, False)
+copy, _copy2.Copier.__call__ = _copy2.Copier.__call__, slow
+target = _targets.Target(int(sys.argv[1]), 2, remote=False)
+_targets.target = lambda *_, **__: target
 try:
     copytree("src", "dst", progress=progress)
 except KeyboardInterrupt as error:

@@ -179,9 +179,8 @@ def _text_of_mixing(theirs: TreeOutcome) -> TreeOutcome:
 
 
 def _tried(theirs: TreeOutcome) -> TreeOutcome:
-    events = [event for event in theirs.audited if event[0] == "shutil.copyfile"]
-    first = [(*event[:2], os.path.dirname(event[2])) for event in events if event[2].count("/") > 1]
-    first = [event for event in first if os.path.basename(event[1]) == os.path.basename(event[2])]
+    inside = [event for event in theirs.audited if event[2].count("/") > event[1].count("/")]
+    first = [(*event[:2], os.path.dirname(event[2])) for event in inside]
     return replace(theirs, audited=tuple(sorted((*theirs.audited, *first))))
 
 

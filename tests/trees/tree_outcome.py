@@ -181,7 +181,11 @@ def outcome(copy: Copier, case: TreeCase) -> TreeOutcome:
                 errors = tuple(map(_plain, error.args[0]))
             except Exception as error:  # noqa: BLE001
                 failure = (type(error), str(error))
-        audited = tuple(sorted(_heard))
+        # Ours raises all events of a file before it is copied: after a copy that fails, shutil has
+        # not come to the metadata.
+        failed = {os.fsdecode(error[0]) for error in errors if isinstance(error, tuple)}
+        later = ("shutil.copystat", "shutil.copymode")
+        audited = tuple(sorted(e for e in _heard if not (e[0] in later and e[1] in failed)))
         tree = {name: TreeEntry.of(name) for name in names_below(".")}
     return TreeOutcome(returned, failure, errors, tree, audited, tuple(sorted(ignored)), listed)
 
