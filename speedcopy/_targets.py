@@ -24,8 +24,12 @@ _REMOTE_WORKERS = 16
 #: in a batch of 20 took 11.8.
 _REMOTE_BATCH = 4
 
+#: 10,000 files of 4 KiB on ext4, 2 CPUs, native copies: 75 us a file on 1 thread, 52 on 4. By a
+#: second thread, a C program gains 23 %: the locks of the file system let through one at a time.
 _MOST_LOCAL_WORKERS = 4
 
+#: The same files on tmpfs, CPU time: 27 us a file in batches of 4, 19 in batches of 16, 17 in
+#: batches of 64, and no less in larger ones.
 _LOCAL_BATCH = 64
 
 #: dask takes 30 ms a task, whatever is in it.
@@ -59,7 +63,7 @@ def is_share(path: Path) -> bool:
     name = os.fsdecode(path)
     if os.name == "nt":
         return os.path.abspath(name).startswith("\\\\")
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, IndexError, ValueError):
         device = os.stat(name).st_dev
         if os.major(device) == 0:  # no disk
             return _is_network(f"0:{os.minor(device)}")
