@@ -64,11 +64,9 @@ def kind_of(entry: os.DirEntry[str], src: str, settings: Settings) -> Kind:
     if is_link and os.name == "nt":  # a junction looks like a link, and is copied as a directory
         tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
         is_link = tag != getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-    if is_link:
-        target = os.readlink(src)
-        if settings.symlinks:
-            return Kind.LINK
-        # As in shutil, a relative target is looked for in the working directory.
-        if settings.ignore_dangling_symlinks and not os.path.exists(target):
-            return Kind.NOTHING
+    if is_link and settings.symlinks:
+        return Kind.LINK
+    # As in shutil, a relative target is looked for in the working directory.
+    if is_link and settings.ignore_dangling_symlinks and not os.path.exists(os.readlink(src)):
+        return Kind.NOTHING
     return Kind.DIRECTORY if entry.is_dir() else Kind.OTHER

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from speedcopy._batches import copy_link
 from speedcopy._directories import Directory, errors_of
 from speedcopy._entries import Kind, Settings
-from speedcopy._tasks import TICK, Done
+from speedcopy._tasks import TICK, Done, add_note
 
 if TYPE_CHECKING:
     from speedcopy._types import Path
@@ -32,7 +32,10 @@ class InOrder:
         self._next_tick = time.perf_counter() + TICK
 
     def run(self, root: Directory) -> None:
-        """Copies all that is in a directory, which is open and made."""
+        """Copies all that is in a directory, which is open and made.
+
+        An exception that ends the copy has a note on what was not copied.
+        """
         begun = [root]
         try:
             while begun:
@@ -41,6 +44,9 @@ class InOrder:
                     self._finish(begun.pop())
                 elif self._begin(child):
                     begun.append(child)
+        except BaseException as error:
+            add_note(error, self._done, [], [directory.src_prefix for directory in begun[::-1]])
+            raise
         finally:
             for directory in begun:
                 directory.close()
@@ -88,12 +94,11 @@ class InOrder:
             directory.parent.take_over(directory, directory.errors())
 
     def _count(self, dst: Path) -> None:
-        if self._progress is None:
-            return
         size = 0
-        with suppress(OSError):  # the function may have put it elsewhere
-            size = os.lstat(dst).st_size
+        if self._progress is not None:
+            with suppress(OSError):  # the function may have put it elsewhere
+                size = os.lstat(dst).st_size
         self._done = Done(self._done.files + 1, self._done.bytes + size)
-        if time.perf_counter() >= self._next_tick:
+        if self._progress is not None and time.perf_counter() >= self._next_tick:
             self._progress(self._done)
             self._next_tick = time.perf_counter() + TICK

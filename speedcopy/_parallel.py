@@ -10,7 +10,7 @@ import queue
 import time
 import uuid
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Callable, Literal, Optional
+from typing import Callable, Literal, Optional
 
 from speedcopy._batches import Batch, How, copy_batch
 from speedcopy._copyfile import audit
@@ -18,10 +18,8 @@ from speedcopy._directories import Directory, errors_of
 from speedcopy._entries import Kind, Settings
 from speedcopy._executors import Inline, Threads
 from speedcopy._schedule import Schedule
+from speedcopy._targets import REMOTE_WORKERS, Target
 from speedcopy._tasks import TICK, Done, Task, add_note
-
-if TYPE_CHECKING:
-    from speedcopy._targets import Target
 
 
 class Parallel:
@@ -48,7 +46,8 @@ class Parallel:
         )
         #: What the copies between two places have found useless, as in an Outcome.
         self._skip: dict[tuple[int, str], int] = {}
-        self._own: Executor = Threads(target.workers) if target.workers > 1 else Inline()
+        most = target.workers if executor is None else min(target.workers, REMOTE_WORKERS)
+        self._own: Executor = Threads(most) if most > 1 else Inline()
         self._files = executor or self._own
         self._others = self._own if target.remote else Inline()
         # Enough that no worker waits for the calling thread. More would only be a longer way from

@@ -18,7 +18,7 @@ _NETWORK = ("9p", "afs", "beegfs", "ceph", "cifs", "gpfs", "lustre", "nfs", "nfs
 
 #: SMB at 5 ms a round trip, 120 files of 64 KiB, native copies with times: 8 threads took 1.62 s,
 #: 16 took 1.57, 32 took 1.94 and 64 took 2.05.
-_REMOTE_WORKERS = 16
+REMOTE_WORKERS = 16
 
 #: The client knows for 1 s what a listing has said. A file in a batch of 4 took 8.3 requests, one
 #: in a batch of 20 took 11.8.
@@ -51,8 +51,8 @@ def target(src: Path, dst: Path, *, workers: Optional[int], executor: Optional[E
     remote = is_share(src) or is_share(dst)
     batch = _REMOTE_BATCH if remote else _LOCAL_BATCH
     if executor is not None and not isinstance(executor, ThreadPoolExecutor):
-        return Target(workers or _REMOTE_WORKERS, max(batch, _BATCH_ELSEWHERE), remote)
-    return Target(workers or (_REMOTE_WORKERS if remote else _local_workers()), batch, remote)
+        return Target(workers or REMOTE_WORKERS, max(batch, _BATCH_ELSEWHERE), remote)
+    return Target(workers or (REMOTE_WORKERS if remote else _local_workers()), batch, remote)
 
 
 def is_share(path: Path) -> bool:

@@ -151,6 +151,29 @@ def test_executor_breaks(after: int, at_once: bool, tree: Path, folder: Path) ->
     assert_accounted(caught.value, tree, folder / "dst")
 
 
+class Recording(Breaking):
+    """An executor that keeps what it is given."""
+
+    def __init__(self) -> None:
+        """Takes as many tasks as there are."""
+        super().__init__(1000, at_once=False)
+        self.given: list[Any] = []
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **options: Any) -> Any:
+        """Copies."""
+        self.given.append(arguments)
+        return super().submit(function, *arguments, **options)
+
+
+def test_no_two_batches_are_equal(tree: Path, folder: Path) -> None:
+    """Of two equal calls, dask makes one and remembers the result: a second copy would be none."""
+    executor = Recording()
+    for _ in range(2):
+        copytree(tree, folder / "dst", executor=executor, dirs_exist_ok=True)
+    assert len(executor.given) == 12
+    assert all(executor.given.count(one) == 1 for one in executor.given)
+
+
 def test_executor_is_shut_down(tree: Path, folder: Path) -> None:
     """An executor that takes no tasks ends the copy, and names are missing."""
     executor = ThreadPoolExecutor(1)
@@ -237,6 +260,19 @@ def test_no_threads(most: int, tree: Path, folder: Path, monkeypatch: pytest.Mon
     copytree(tree, folder / "dst")
     assert len(list((folder / "dst").glob("*/*"))) == FILES
     assert len(started) == most
+
+
+def test_foreign_function_raises(tree: Path, folder: Path) -> None:
+    """What is not an OSError ends the copy here, too, and the directories that are begun lack."""
+
+    def fails(src: str, dst: str) -> None:
+        if src.endswith("2"):
+            raise Broke
+        copy2(src, dst)
+
+    with pytest.raises(Broke) as caught:
+        copytree(tree, folder / "dst", copy_function=fails)
+    assert_accounted(caught.value, tree, folder / "dst")
 
 
 def test_foreign_function(tree: Path, folder: Path) -> None:
