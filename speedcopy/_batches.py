@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple, Optional
@@ -11,6 +12,8 @@ from speedcopy._fallback import copy_metadata
 from speedcopy._options import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from speedcopy._types import Metadata
 
 
@@ -18,10 +21,14 @@ class How(NamedTuple):
     """How the names of a batch are copied."""
 
     metadata: Literal[Metadata, "mode"]
-    #: What is copied: "files" are regular files, "links" become links.
-    kind: Literal["files", "others", "links"]
+    #: The names are regular files.
+    files: bool
     #: The tree has made the directory of dst itself: no name was there before.
     fresh: bool
+    #: Both directories are opened, and names looked up in them: quick locally, slow on shares.
+    opened: bool
+    #: dst is on NFS, where O_EXCL is one operation more: left out in a fresh directory.
+    nfs: bool
     #: Another process copies, and a cluster may run a batch a second time.
     elsewhere: bool
     #: Another one for each tree. dask takes two equal calls for one, and runs it once.
@@ -82,25 +89,46 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
     """
     src, dst, names, how = batch
     watch = watch or Watch()
-    options = Options(metadata=how.metadata, skip=how.skip, src_is_file=how.kind == "files")
-    # Set here and not above: so it is called by long copies only, and copies that one request to
-    # an SMB server can make are still made by one.
-    options.progress = watch.tick
-    copier = Copier(options)
+    options = Options(
+        progress=watch.tick,
+        metadata=how.metadata,
+        skip=how.skip,
+        src_is_file=how.files,
+        name_is_free=how.fresh and how.nfs,
+    )
+    copier = Copier(options, *((src, dst) if how.opened else ()))
+    failed: list[tuple[int, str]] = []
+    try:
+        for index, name in enumerate(names):
+            if watch.stopped:
+                return Outcome(index, watch.done, failed)
+            try:
+                watch.done += _copy(copier, src, dst, name, how)
+            except Stopped:
+                return Outcome(index, watch.done, failed)
+            except OSError as why:
+                failed.append((index, str(why)))
+    finally:
+        copier.close()
+    return Outcome(len(names), watch.done, failed, copier.skip)
+
+
+def link_batch(batch: Batch) -> Outcome:
+    """Makes the links of a batch again. An OSError is in the outcome."""
+    src, dst, names, how = batch
     failed: list[tuple[int, str]] = []
     for index, name in enumerate(names):
-        if watch.stopped:
-            return Outcome(index, watch.done, failed)
-        try:
-            if how.kind == "links":
-                copy_link(src + name, dst + name, how.metadata)
-            else:
-                watch.done += _copy(copier, src, dst, name, how)
-        except Stopped:
-            return Outcome(index, watch.done, failed)
-        except OSError as why:
-            failed.append((index, str(why)))
-    return Outcome(len(names), watch.done, failed, copier.skip)
+        with _failures(failed, index):
+            copy_link(src + name, dst + name, how.metadata)
+    return Outcome(len(names), 0, failed)
+
+
+@contextlib.contextmanager
+def _failures(failed: list[tuple[int, str]], index: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as why:
+        failed.append((index, str(why)))
 
 
 def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:

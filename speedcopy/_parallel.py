@@ -10,9 +10,9 @@ import queue
 import time
 import uuid
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from typing import Callable, Literal, Optional
+from typing import Callable, Optional
 
-from speedcopy._batches import Batch, How, copy_batch
+from speedcopy._batches import Batch, How, copy_batch, link_batch
 from speedcopy._copyfile import audit
 from speedcopy._directories import Directory, errors_of
 from speedcopy._entries import Kind, Settings
@@ -38,8 +38,10 @@ class Parallel:
         self._elsewhere = executor is not None and not isinstance(executor, ThreadPoolExecutor)
         self._how = How(
             metadata="mode" if mode_only else settings.metadata,
-            kind="files",
+            files=True,
             fresh=False,
+            opened=not target.remote,
+            nfs=target.nfs,
             elsewhere=self._elsewhere,
             tree=uuid.uuid4().hex,
             skip=0,
@@ -119,12 +121,13 @@ class Parallel:
         else:
             at_the_end = True
         self._schedule.drawn(directory, at_the_end=at_the_end)
-        if files.names:
-            self._copy(files, "files")
-        if others.names:
-            self._copy(others, "others")
+        for task in (files, others):
+            if task.names:
+                self._copy(task, files=task is files)
         if links.names:
-            self._copy(links, "links")
+            # By this process: another one that makes a link again would find it there.
+            batch = self._batch(links, files=False)
+            self._start(links, self._others, link_batch, batch)
         if at_the_end:
             self._release(directory)
 
@@ -136,23 +139,23 @@ class Parallel:
         task.future = executor.submit(function, *arguments)
         task.future.add_done_callback(lambda _: self._ended.put(serial))
 
-    def _copy(self, task: Task, kind: Literal["files", "others", "links"]) -> None:
-        """Starts a batch. Links are made by this process, as a link that is there is an error."""
+    def _batch(self, task: Task, *, files: bool) -> Batch:
         directory = task.directory
         directory.unfinished += 1
         skip = self._skip.get(directory.places, 0)
-        how = self._how._replace(kind=kind, fresh=directory.fresh, skip=skip)
-        batch = Batch(directory.src_prefix, directory.dst_prefix, task.names, how)
-        if kind == "links":
-            self._start(task, self._others, copy_batch, batch, task.watch)
-        elif not self._elsewhere:
+        how = self._how._replace(files=files, fresh=directory.fresh, skip=skip)
+        return Batch(directory.src_prefix, directory.dst_prefix, task.names, how)
+
+    def _copy(self, task: Task, *, files: bool) -> None:
+        batch = self._batch(task, files=files)
+        if not self._elsewhere:
             self._start(task, self._files, copy_batch, batch, task.watch)
-        else:
-            # The audit hooks of this process are not where the batch is copied.
-            for name in task.names:
-                src, dst = batch.src + name, batch.dst + name
-                audit(src, dst, src, dst, how.metadata)
-            self._start(task, self._files, copy_batch, batch)
+            return
+        # The audit hooks of this process are not where the batch is copied.
+        for name in task.names:
+            src, dst = batch.src + name, batch.dst + name
+            audit(src, dst, src, dst, batch.how.metadata)
+        self._start(task, self._files, copy_batch, batch)
 
     def _settle(self) -> None:
         """Waits for a task to end, and takes what has ended."""

@@ -44,47 +44,47 @@ class Target(NamedTuple):
     batch: int
     #: Directories are made, read and finished by the workers, not by the calling thread.
     remote: bool
+    #: dst is on NFS.
+    nfs: bool = False
 
 
 def target(src: Path, dst: Path, *, workers: Optional[int], executor: Optional[Executor]) -> Target:
     """How to copy a tree between these directories."""
-    remote = is_share(src) or is_share(dst)
+    to = share(dst)
+    remote = bool(to or share(src))
     batch = _REMOTE_BATCH if remote else _LOCAL_BATCH
+    default = REMOTE_WORKERS if remote else _local_workers()
     if executor is not None and not isinstance(executor, ThreadPoolExecutor):
-        return Target(workers or REMOTE_WORKERS, max(batch, _BATCH_ELSEWHERE), remote)
-    return Target(workers or (REMOTE_WORKERS if remote else _local_workers()), batch, remote)
+        batch, default = max(batch, _BATCH_ELSEWHERE), REMOTE_WORKERS
+    return Target(workers or default, batch, remote, to.startswith("nfs"))
 
 
-def is_share(path: Path) -> bool:
-    """Whether a round trip to the file system of ``path`` may take long.
+def share(path: Path) -> str:
+    """The type of file system if a round trip to it may take long, or "".
 
     Asks no server. FUSE is taken for a share, as most of it is one. What is not known is local.
     """
     name = os.fsdecode(path)
     if os.name == "nt":
-        return os.path.abspath(name).startswith("\\\\")
+        return "share" if os.path.abspath(name).startswith("\\\\") else ""
     with contextlib.suppress(OSError, AttributeError, IndexError, ValueError):
         device = os.stat(name).st_dev
         if os.major(device) == 0:  # no disk
-            return _is_network(f"0:{os.minor(device)}")
-    return False
+            return _network(f"0:{os.minor(device)}")
+    return ""
 
 
-def _is_network(device: str) -> bool:
-    """Whether a device number of no disk belongs to a network file system."""
+def _network(device: str) -> str:
+    """The type of file system by a device number of no disk, or "" if it is none of a network."""
     with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
             fields = line.split()
             if fields[2] == device:
                 # ID PARENT DEVICE ROOT POINT OPTIONS [TAGS...] - TYPE SOURCE OPTIONS
                 kind, source = fields[fields.index("-") + 1 :][:2]
-                return (
-                    kind.startswith("fuse")
-                    or kind in _NETWORK
-                    or ":/" in source
-                    or source.startswith("//")
-                )
-    return False
+                has_host = ":/" in source or source.startswith("//")
+                return kind if has_host or kind in _NETWORK or kind.startswith("fuse") else ""
+    return ""
 
 
 def _local_workers() -> int:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ELSEWHERE = How("strict", "files", fresh=True, elsewhere=True, tree="", skip=0)
+ELSEWHERE = How(
+    "strict", files=True, fresh=True, opened=True, nfs=False, elsewhere=True, tree="", skip=0
+)
 
 
 @pytest.fixture
@@ -164,19 +166,23 @@ MOUNTS = """\
 
 
 @pytest.mark.parametrize(
-    ("device", "remote"),
+    ("device", "kind"),
     [
-        ((8, 1), False),
-        ((0, 21), False),
-        *(((0, minor), True) for minor in range(22, 27)),
-        ((0, 27), False),
-        ((0, 28), True),
-        ((0, 29), True),
-        ((0, 99), False),
+        ((8, 1), ""),
+        ((0, 21), ""),
+        ((0, 22), "cifs"),
+        ((0, 23), "nfs4"),
+        ((0, 24), "fuse.sshfs"),
+        ((0, 25), "fuse.mergerfs"),
+        ((0, 26), "9p"),
+        ((0, 27), ""),
+        ((0, 28), "futurefs"),
+        ((0, 29), "smb3"),
+        ((0, 99), ""),
     ],
 )
-def test_is_share(
-    device: tuple[int, int], remote: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_share(
+    device: tuple[int, int], kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A share is known by the list of mounts; no request is sent to find out."""
     if not hasattr(os, "major"):
@@ -188,33 +194,36 @@ def test_is_share(
         st_dev = os.makedev(*device)
 
     monkeypatch.setattr(os, "stat", lambda _: Stat())
-    found = _targets.is_share("anything")
+    found = _targets.share("anything")
     monkeypatch.undo()
-    assert found == remote
+    assert found == kind
 
 
 @pytest.mark.parametrize("name", ["missing", "mountinfo"])
-def test_is_share_unknown(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_share_unknown(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be found out, it is local, and nothing is raised."""
     monkeypatch.setattr(_targets, "_MOUNTS", str(folder / name))
     (folder / "mountinfo").write_text("what is\nthis")
-    assert not _targets.is_share(folder)
-    assert not _targets.is_share("/proc")
-    assert not _targets.is_share(folder / "missing")
+    assert not _targets.share(folder)
+    assert not _targets.share("/proc")
+    assert not _targets.share(folder / "missing")
 
 
 def test_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """The numbers by target and executor; the caller's come first."""
     found: Callable[..., Any] = _targets.target
     for remote in (False, True):
-        monkeypatch.setattr(_targets, "is_share", lambda path, remote=remote: remote and path == 1)
+        monkeypatch.setattr(
+            _targets, "share", lambda path, remote=remote: "nfs4" if remote and path == 1 else ""
+        )
         workers, batch = (16, 4) if remote else (_targets._local_workers(), 64)  # noqa: SLF001
         for pair in ((0, 1), (1, 0)):
-            assert found(*pair, workers=None, executor=None) == (workers, batch, remote)
-        assert found(0, 1, workers=7, executor=None) == (7, batch, remote)
+            nfs = remote and pair[1] == 1
+            assert found(*pair, workers=None, executor=None) == (workers, batch, remote, nfs)
+        assert found(1, 0, workers=7, executor=None) == (7, batch, remote, False)
         with ThreadPoolExecutor(1) as threads, ProcessPoolExecutor(1) as processes:
-            assert found(0, 1, workers=None, executor=threads) == (workers, batch, remote)
-            assert found(0, 1, workers=None, executor=processes) == (16, 256, remote)
+            assert found(1, 0, workers=None, executor=threads) == (workers, batch, remote, False)
+            assert found(1, 0, workers=None, executor=processes) == (16, 256, remote, False)
 
 
 def refuse(*_: Any, **__: Any) -> None:

@@ -108,6 +108,15 @@ def test_process_killed(name: str, tree: Path, folder: Path) -> None:
 
 def test_batch_is_small() -> None:
     """A batch of 32 names is sent to another process in some 600 bytes."""
-    how = How("strict", "files", fresh=True, elsewhere=True, tree="0" * 32, skip=0)
+    how = How(
+        "strict",
+        files=True,
+        fresh=True,
+        opened=True,
+        nfs=False,
+        elsewhere=True,
+        tree="0" * 32,
+        skip=0,
+    )
     names = [f"plate.{number:04}.exr" for number in range(32)]
     assert len(pickle.dumps(Batch("/mnt/a/", "/mnt/b/", names, how))) < 1000

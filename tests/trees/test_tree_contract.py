@@ -29,7 +29,7 @@ def ours(src: Any, dst: Any, **options: Any) -> Any:
 def as_on_a_share(src: Any, dst: Any, **options: Any) -> Any:
     """Copies as if each round trip took long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_targets, "is_share", lambda _: True)
+        patch.setattr(_targets, "share", lambda _: "nfs4")
         return ours(src, dst, **options)
 
 
