@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import os
+import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple, Optional
 
 from speedcopy._copy2 import Copier
@@ -143,15 +144,24 @@ def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:
     except (IsADirectoryError, PermissionError) as why:
         if not how.fresh and os.path.isdir(new):
             return copier(old, os.path.join(new, name))
-        if not how.elsewhere or isinstance(why, IsADirectoryError) or not os.path.isfile(new):
+        if not (how.elsewhere and isinstance(why, PermissionError) and _is_file(new)):
             raise
         if _is_equal(old, new):
             return os.stat(new).st_size
         # The very name, not another one in a directory that ignores case.
         if not how.fresh or name not in os.listdir(dst):
             raise
+        if os.name == "nt":
+            os.chmod(new, stat.S_IWRITE)
         os.unlink(new)
         return copier(old, new)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _is_equal(src: str, dst: str) -> bool:

@@ -29,7 +29,7 @@ Started = tuple[Executor, Callable[[], None]]
 
 def kill(pid: int) -> None:
     """Ends a process as a machine does that is switched off."""
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 @contextlib.contextmanager

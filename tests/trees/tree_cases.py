@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import stat
@@ -140,7 +141,7 @@ def ignore_changes(_path: Any, names: list[Any]) -> Any:
 def _whole(theirs: TreeOutcome) -> TreeOutcome:
     """Puts the characters of a message together again, which shutil has in its list one by one."""
     texts = "".join(item for item in theirs.errors if isinstance(item, str)).split("<DirEntry ")
-    names = [text.split("'")[3] for text in texts if text]
+    names = [ast.literal_eval(text.split(" ")[2]) for text in texts if text]
     errors = [(name, name, f"{name!r} and {name!r} are the same file") for name in names]
     return replace(theirs, errors=tuple(errors))
 

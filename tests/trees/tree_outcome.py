@@ -117,9 +117,13 @@ _heard: list[tuple[str, ...]] = []
 _EVENTS = ("shutil.copytree", "shutil.copyfile", "shutil.copystat", "shutil.copymode")
 
 
+def _slashes(path: Any) -> str:
+    return os.fsdecode(path).replace(os.sep, "/")
+
+
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:
     if event in _EVENTS:
-        _heard.append((event, *(os.fsdecode(argument) for argument in arguments[:2])))
+        _heard.append((event, *(_slashes(argument) for argument in arguments[:2])))
 
 
 getattr(sys, "addaudithook", lambda _: None)(_listen)
@@ -135,8 +139,10 @@ def _plain(error: object) -> object:
 def _age() -> None:
     for index, name in enumerate(reversed(names_below("."))):
         ns = BEFORE + index
-        with suppress(OSError):
+        if os.utime in os.supports_follow_symlinks:
             os.utime(name, ns=(ns, ns), follow_symlinks=False)
+        elif not os.path.islink(name):
+            os.utime(name, ns=(ns, ns))
 
 
 def _listed(folder: str) -> tuple[str, ...]:
@@ -157,7 +163,7 @@ def outcome(copy: Copier, case: TreeCase) -> TreeOutcome:
         inner = options["ignore"]
 
         def spy(path: Any, names: list[Any]) -> Any:
-            new = os.fsdecode(path).replace("src", "dst", 1)
+            new = _slashes(path).replace("src", "dst", 1)
             ignored.append((path, sorted(names), os.path.lexists(new)))
             return inner(path, names)
 
@@ -183,7 +189,7 @@ def outcome(copy: Copier, case: TreeCase) -> TreeOutcome:
                 failure = (type(error), str(error))
         # Ours raises all events of a file before it is copied: after a copy that fails, shutil has
         # not come to the metadata.
-        failed = {os.fsdecode(error[0]) for error in errors if isinstance(error, tuple)}
+        failed = {_slashes(error[0]) for error in errors if isinstance(error, tuple)}
         later = ("shutil.copystat", "shutil.copymode")
         audited = tuple(sorted(e for e in _heard if not (e[0] in later and e[1] in failed)))
         tree = {name: TreeEntry.of(name) for name in names_below(".")}
