@@ -195,8 +195,8 @@ print(peak() - before, next(copied))
 
 def test_many_names(folder: Path) -> None:
     """A million names in one directory take less than 100 MB, with an ignore function, too."""
-    if not os.path.exists("/proc/self/status"):
-        pytest.skip("no peak of memory is known here")
+    if not os.path.exists("/proc/self/status") or not hasattr(sys, "getrefcount"):
+        pytest.skip("no peak of memory is known here, or it says little: memory is freed later")
     memory = "/dev/shm"  # noqa: S108 (where there is one, it is quick)
     base = memory if os.access(memory, os.W_OK) else folder
     top = Path(tempfile.mkdtemp(prefix="speedcopy-", dir=base))

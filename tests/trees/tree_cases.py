@@ -175,8 +175,12 @@ ENDLESS = Difference("an endless device is refused", _without_zero, runs_shutil=
 
 
 def _text_of_mixing(theirs: TreeOutcome) -> TreeOutcome:
-    text = 'can only concatenate str (not "bytes") to str'
-    return replace(theirs, failure=(TypeError, text))
+    mixed: Any = ("", b"")
+    try:
+        mixed[0] + mixed[1]
+    except TypeError as error:
+        return replace(theirs, failure=(TypeError, str(error)))
+    raise AssertionError
 
 
 def _tried(theirs: TreeOutcome) -> TreeOutcome:
