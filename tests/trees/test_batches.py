@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import pytest
 from support.layout import attempt
-from support.surroundings import unprivileged
+from support.process_limits import unprivileged
 
 from speedcopy import _copyfile, _options, _targets
 from speedcopy._batches import Batch, How, Outcome, Watch, copy_batch

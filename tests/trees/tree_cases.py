@@ -21,7 +21,7 @@ from support.layout import (
     symlink,
     unix_socket,
 )
-from support.surroundings import umask, unprivileged
+from support.process_limits import umask, unprivileged
 from trees.tree_outcome import Difference, TreeCase, TreeOutcome
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from support.outcome import names_below, patience
-from support.shares import remove
+from contract.outcome import names_below
+from support.lab_mounts import remove
+from support.process_limits import patience
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
