@@ -6,9 +6,9 @@ The calling thread decides what is next, reads names and keeps the books. Execut
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import time
-import uuid
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from typing import Callable, Optional
 
@@ -43,7 +43,7 @@ class Parallel:
             opened=not target.remote,
             nfs=target.nfs,
             elsewhere=self._elsewhere,
-            tree=uuid.uuid4().hex,
+            tree=os.urandom(16).hex(),
             skip=0,
         )
         #: What the copies between two places have found useless, as in an Outcome.

@@ -115,6 +115,8 @@ class TreeCase:
 
 
 _heard: list[tuple[str, ...]] = []
+#: Not empty during a copy: the hook stays for the other tests.
+_listening: list[bool] = []
 _EVENTS = ("shutil.copytree", "shutil.copyfile", "shutil.copystat", "shutil.copymode")
 
 
@@ -123,7 +125,7 @@ def _slashes(path: Any) -> str:
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in _EVENTS:
+    if _listening and event in _EVENTS:
         _heard.append((event, *(_slashes(argument) for argument in arguments[:2])))
 
 
@@ -180,6 +182,7 @@ def outcome(copy: Copier, case: TreeCase) -> TreeOutcome:
         errors: tuple[object, ...] = ()
         _heard.clear()
         with case.around(), patience():
+            _listening.append(True)
             try:
                 result = copy(src, dst, **options)
                 returned = "dst" if result is dst else repr(result)
@@ -188,6 +191,8 @@ def outcome(copy: Copier, case: TreeCase) -> TreeOutcome:
                 errors = tuple(map(_plain, error.args[0]))
             except Exception as error:  # noqa: BLE001
                 failure = (type(error), str(error))
+            finally:
+                _listening.clear()
         # Ours raises all events of a file before it is copied: after a copy that fails, shutil has
         # not come to the metadata.
         failed = {_slashes(error[0]) for error in errors if isinstance(error, tuple)}
