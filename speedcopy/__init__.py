@@ -1,10 +1,12 @@
 """A drop-in for :func:`shutil.copyfile` that lets the system move the bytes."""
 
 from speedcopy import _loader, _switches  # noqa: F401 (first: its warning names our caller)
+from speedcopy._copy2 import copy, copy2
 from speedcopy._copyfile import copyfile, transfer
 from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
 from speedcopy._probe import Probe, probe
 from speedcopy._report import Transfer
+from speedcopy._trees import copytree
 from speedcopy.version import __version__
 
 #: Log one line per copy. May be set at any time; also an environment variable.
@@ -19,7 +21,10 @@ __all__ = [  # noqa: RUF022 (as sorted() has it)
     "SPEEDCOPY_DISABLE",
     "Transfer",
     "__version__",
+    "copy",
+    "copy2",
     "copyfile",
+    "copytree",
     "patch_copyfile",
     "patched_copyfile",
     "probe",

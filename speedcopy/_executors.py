@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from concurrent.futures import Executor, Future
 from typing import Any, Callable, Optional
 
 _Work = tuple["Future[Any]", Callable[..., Any], tuple[object, ...]]
+
+
+def is_elsewhere(executor: Optional[Executor]) -> bool:
+    """Whether an executor may work in another process.
+
+    ThreadPoolExecutor is not imported for that: while the interpreter exits, its module cannot be.
+    """
+    threads = sys.modules.get("concurrent.futures.thread")
+    return not (executor is None or (threads and isinstance(executor, threads.ThreadPoolExecutor)))
 
 
 def _work(future: Future[Any], function: Callable[..., Any], arguments: tuple[object, ...]) -> None:

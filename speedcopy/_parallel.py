@@ -9,14 +9,14 @@ import contextlib
 import os
 import queue
 import time
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, wait
 from typing import Callable, Optional
 
 from speedcopy._batches import Batch, How, copy_batch, link_batch
 from speedcopy._copyfile import audit
 from speedcopy._directories import Directory, errors_of
 from speedcopy._entries import Kind, Settings
-from speedcopy._executors import Inline, Threads
+from speedcopy._executors import Inline, Threads, is_elsewhere
 from speedcopy._schedule import Schedule
 from speedcopy._targets import REMOTE_WORKERS, Target
 from speedcopy._tasks import TICK, Done, Task, add_note
@@ -35,7 +35,7 @@ class Parallel:
         mode_only: bool,
     ) -> None:
         self._settings, self._target, self._progress = settings, target, progress
-        self._elsewhere = executor is not None and not isinstance(executor, ThreadPoolExecutor)
+        self._elsewhere = is_elsewhere(executor)
         self._how = How(
             metadata="mode" if mode_only else settings.metadata,
             files=True,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from speedcopy._executors import is_elsewhere
+
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from speedcopy._types import Path
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -54,7 +57,7 @@ def target(src: Path, dst: Path, *, workers: Optional[int], executor: Optional[E
     remote = bool(to or share(src))
     batch = _REMOTE_BATCH if remote else _LOCAL_BATCH
     default = REMOTE_WORKERS if remote else _local_workers()
-    if executor is not None and not isinstance(executor, ThreadPoolExecutor):
+    if is_elsewhere(executor):
         batch, default = max(batch, _BATCH_ELSEWHERE), REMOTE_WORKERS
     return Target(workers or default, batch, remote, to.startswith("nfs"))
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Callable, Optional
 
-from speedcopy import _targets
 from speedcopy._copy2 import copy, copy2
 from speedcopy._directories import Directory, make_root
 from speedcopy._entries import Ignore, Settings
-from speedcopy._in_order import InOrder
-from speedcopy._parallel import Parallel
-from speedcopy._tasks import Done
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from speedcopy._tasks import Done
     from speedcopy._types import Metadata, Path, PathT
 
 CopyFunction = Callable[..., object]
-TreeProgress = Callable[[Done], object]
+TreeProgress = Callable[["Done"], object]
 
 
 def copytree(  # noqa: PLR0913 (shutil's arguments)
@@ -72,6 +69,11 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
     except BaseException:
         root.close()
         raise
+    # They add a third to the time that importing speedcopy takes, and not everybody copies trees.
+    from speedcopy import _targets  # noqa: PLC0415
+    from speedcopy._in_order import InOrder  # noqa: PLC0415
+    from speedcopy._parallel import Parallel  # noqa: PLC0415
+
     if copy_function is copy2 or copy_function is copy:
         target = _targets.target(src, dst, workers=workers, executor=executor)
         parallel = Parallel(settings, target, executor, progress, mode_only=copy_function is copy)
