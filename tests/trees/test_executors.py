@@ -74,7 +74,7 @@ def assert_equal(src: Path, dst: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_executor(name: str, tree: Path, folder: Path) -> None:
-    """Complete and equal; the audit hooks of this process hear of each file, once."""
+    """Complete and equal; the audit hooks of this process receive an event for each file, once."""
     require(name)
     told = run(name, folder)
     assert (told["error"], told["done"][0]) == (None, DIRECTORIES * FILES)
