@@ -200,20 +200,22 @@ def test_many_names(folder: Path) -> None:
     memory = "/dev/shm"  # noqa: S108 (where there is one, it is quick)
     base = memory if os.access(memory, os.W_OK) else folder
     top = Path(tempfile.mkdtemp(prefix="speedcopy-", dir=base))
-    (top / "src").mkdir()
-    (top / "few").mkdir()
-    for number in range(NAMES_IN_ONE):
-        os.close(os.open(top / "src" / f"{number:012}", os.O_CREAT | os.O_WRONLY))
-    for how in ("all", "ignore"):
-        done = subprocess.run(
-            [sys.executable, "-c", MANY, how],
-            cwd=top,
-            env=importing(),
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        kib, files = map(int, done.stdout.split())
-        assert files == NAMES_IN_ONE
-        assert kib / 1024 * 1_000_000 / NAMES_IN_ONE < 100
-    shutil.rmtree(top)
+    try:
+        (top / "src").mkdir()
+        (top / "few").mkdir()
+        for number in range(NAMES_IN_ONE):
+            os.close(os.open(top / "src" / f"{number:012}", os.O_CREAT | os.O_WRONLY))
+        for how in ("all", "ignore"):
+            done = subprocess.run(
+                [sys.executable, "-c", MANY, how],
+                cwd=top,
+                env=importing(),
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            kib, files = map(int, done.stdout.split())
+            assert files == NAMES_IN_ONE
+            assert kib / 1024 * 1_000_000 / NAMES_IN_ONE < 100
+    finally:
+        shutil.rmtree(top)

@@ -24,6 +24,9 @@ from support.layout import (
 from support.process_limits import umask, unprivileged
 from trees.tree_outcome import Difference, TreeCase, TreeOutcome
 
+from speedcopy._copyfile import has_native
+from speedcopy._options import Options
+
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
@@ -186,6 +189,8 @@ def _text_of_mixing(theirs: TreeOutcome) -> TreeOutcome:
 def _tried(theirs: TreeOutcome) -> TreeOutcome:
     inside = [event for event in theirs.audited if event[2].count("/") > event[1].count("/")]
     first = [(*event[:2], os.path.dirname(event[2])) for event in inside]
+    if not has_native(Options(metadata="strict")):  # the standard library has not come to metadata
+        first = [event for event in first if event[0] == "shutil.copyfile"]
     return replace(theirs, audited=tuple(sorted((*theirs.audited, *first))))
 
 

@@ -142,10 +142,11 @@ def _plain(error: object) -> object:
 def _age() -> None:
     for index, name in enumerate(reversed(names_below("."))):
         ns = BEFORE + index
-        if os.utime in os.supports_follow_symlinks:
-            os.utime(name, ns=(ns, ns), follow_symlinks=False)
-        elif not os.path.islink(name):
-            os.utime(name, ns=(ns, ns))
+        with suppress(OSError):  # on Windows, a file that is read only keeps its time
+            if os.utime in os.supports_follow_symlinks:
+                os.utime(name, ns=(ns, ns), follow_symlinks=False)
+            elif not os.path.islink(name):
+                os.utime(name, ns=(ns, ns))
 
 
 def _listed(folder: str) -> tuple[str, ...]:
@@ -210,6 +211,8 @@ def outcome_in(folder: Path, copy: Copier, case: TreeCase) -> TreeOutcome:
     try:
         return outcome(copy, case)
     finally:
+        for name in names_below(".") if os.name == "nt" else ():
+            os.chmod(name, 0o666)  # Windows removes no read-only file
         os.chdir(before)
         remove(fresh)
 
