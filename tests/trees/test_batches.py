@@ -294,5 +294,6 @@ def test_audit_hook_refuses(
             copytree(folder / "src", folder / "dst", copy_function=copy, workers=workers)
     finally:
         refused.clear()
-    if kept != "":
+    native = _copyfile.has_native(_options.Options(metadata="mode"))
+    if kept != "" and (native or event != "shutil.copymode"):  # shutil copies the data before that
         assert not (folder / "dst" / (kept or "")).exists()
