@@ -4,9 +4,9 @@ from speedcopy import _loader, _switches  # noqa: F401 (first: its warning names
 from speedcopy._copy2 import copy, copy2
 from speedcopy._copyfile import copyfile, transfer
 from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
-from speedcopy._probe import Probe, probe
+from speedcopy._probe.probe import Probe, probe
 from speedcopy._report import Transfer
-from speedcopy._trees import copytree
+from speedcopy._trees.copytree import copytree
 from speedcopy.version import __version__
 
 #: Log one line per copy. May be set at any time; also an environment variable.

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Optional, Union
 
 import speedcopy
-from speedcopy import _copyfile, _loader, _results
-from speedcopy._options import Options
+from speedcopy import _engine, _loader, _results
+from speedcopy._copyfile import Options
 
 if TYPE_CHECKING:
     from speedcopy._native import Directories, Report
@@ -39,7 +39,7 @@ def copy(
     if progress is not None or not follow_symlinks:
         options = Options(follow_symlinks=follow_symlinks, progress=progress, metadata="mode")
     dst = _file(src, dst)
-    _copyfile.copy(src, dst, options)
+    _engine.copy(src, dst, options)
     return dst
 
 
@@ -70,7 +70,7 @@ def copy2(
             raise ValueError(msg)
         options = Options(follow_symlinks=follow_symlinks, progress=progress, metadata=metadata)
     dst = _file(src, dst)
-    _copyfile.copy(src, dst, options)
+    _engine.copy(src, dst, options)
     return dst
 
 
@@ -111,7 +111,7 @@ class Copier:
         self.skip = 0
         #: The metadata of the last file that was refused, as in a Transfer.
         self.refused: dict[str, str] = {}
-        if _native is None or not _copyfile.has_native(options) or speedcopy.SPEEDCOPY_DEBUG:
+        if _native is None or not _engine.has_native(options) or speedcopy.SPEEDCOPY_DEBUG:
             return
         self._report = _native.new_report()
         # The caller knows each file's bytes; with this flag, no server copies in one request.
@@ -136,10 +136,10 @@ class Copier:
         """Copies one file. Returns its bytes. Raises what :func:`copy2` raises."""
         options, report = self._options, self._report
         if _native is None or report is None:
-            done = _copyfile.report(src, dst, options)
+            done = _engine.report(src, dst, options)
             self.refused = done.refused
             return done.copied
-        _copyfile.audit(src, dst, src, dst, options.metadata)
+        _engine.audit(src, dst, src, dst, options.metadata)
         src_name, dst_name = os.fsencode(src), os.fsencode(dst)
         directories = self._directories
         if directories is not None:

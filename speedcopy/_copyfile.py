@@ -1,29 +1,84 @@
-"""copyfile() and transfer(): one native call, or the standard library."""
+"""copyfile() and transfer(), and their keywords as one value."""
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
-import time
-from typing import TYPE_CHECKING, Optional, Union
+import shutil
+from typing import TYPE_CHECKING, Literal, Optional
 
 import speedcopy
-from speedcopy import _fallback, _loader, _plain, _report, _results, _stand_ins
-from speedcopy._options import Options
+from speedcopy import _engine, _fallback, _loader, _switches
 
 if TYPE_CHECKING:
-    from speedcopy._native import Report
     from speedcopy._types import Metadata, Path, PathT, Progress, Reflink
 
 _native = _loader.native
+_KEEP_HOLES = _switches.from_environment("SPEEDCOPY_SPARSE", default=True)
 
-#: Whether the native layer copies metadata, too.
-_KEEPS_METADATA = _native is not None and sys.platform != "win32"
 
-# The flags in the "open" audit events of the standard library.
-_READING = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"))
-_WRITING = _READING | os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+def _raises_access() -> bool:
+    """Whether shutil raises EACCES for an extended attribute, as it did before Python 3.12."""
+    code = getattr(getattr(shutil, "_copyxattr", None), "__code__", None)
+    return code is not None and "EACCES" not in code.co_names
+
+
+_STRICT_ACCESS = _native.lib.SC_STRICT_ACCESS if _native and _raises_access() else 0
+
+
+class Options:
+    """The options of one copy, from the public signature to the flags of ``sc_copy``.
+
+    ``flags`` is 0 without a native layer. The other ways of copying use more: with ``clones_only``
+    the copy is a clone or fails; with ``writes_all`` every byte is written and no extent shared.
+    ``metadata`` is also "mode", which is what :func:`shutil.copy` copies. ``skip`` has a bit for
+    each row of the platform's table that is not tried. With ``src_is_file`` the caller has checked
+    that src is a regular file. With ``name_is_free`` it has made the directory of dst: that saves
+    one operation on NFS, where a dst that failed then stays as an empty or truncated file.
+    """
+
+    __slots__ = ("clones_only", "flags", "follow_symlinks", "metadata", "progress", "writes_all")
+
+    def __init__(
+        self,
+        *,
+        follow_symlinks: bool = True,
+        progress: Optional[Progress] = None,
+        reflink: Reflink = "auto",
+        sparse: bool = True,
+        metadata: Optional[Literal[Metadata, "mode"]] = None,
+        skip: int = 0,
+        src_is_file: bool = False,
+        name_is_free: bool = False,
+    ) -> None:
+        """Raises ValueError or TypeError for arguments that :func:`transfer` does not accept."""
+        if reflink not in ("auto", "always", "never"):
+            msg = f"reflink must be 'auto', 'always' or 'never', not {reflink!r}"
+            raise ValueError(msg)
+        if reflink == "always" and not sparse:
+            msg = "reflink='always' and sparse=False contradict each other: a clone keeps all holes"
+            raise ValueError(msg)
+        if progress is not None and not callable(progress):
+            msg = f"progress must be callable, not {type(progress).__name__}"
+            raise TypeError(msg)
+        self.follow_symlinks = follow_symlinks
+        self.metadata = metadata
+        self.progress = progress
+        self.clones_only = reflink == "always"
+        keeps_holes = self.clones_only or (sparse and _KEEP_HOLES)
+        self.writes_all = reflink == "never" or not keeps_holes
+        self.flags = 0
+        if _native:
+            lib = _native.lib
+            self.flags |= lib.SC_REFLINK_ALWAYS if self.clones_only else 0
+            self.flags |= lib.SC_REFLINK_NEVER if reflink == "never" else 0
+            self.flags |= lib.SC_KEEP_HOLES if keeps_holes else 0
+            self.flags |= lib.SC_TELL_END if progress is not None else 0
+            self.flags |= lib.SC_MODE if metadata else 0
+            self.flags |= lib.SC_STAT if metadata in ("strict", "best-effort") else 0
+            self.flags |= lib.SC_BEST_EFFORT if metadata == "best-effort" else 0
+            self.flags |= lib.SC_SRC_IS_FILE if src_is_file else 0
+            self.flags |= lib.SC_NAME_IS_FREE if name_is_free else 0
+            self.flags |= _STRICT_ACCESS | lib.SC_SKIP_ROW * skip
+
 
 #: For calls without keywords. Made once: an Options costs as much as the rest of such a call.
 _DEFAULT = Options()
@@ -58,10 +113,10 @@ def copyfile(
     options = _DEFAULT
     if progress is not None or not follow_symlinks:
         options = Options(follow_symlinks=follow_symlinks, progress=progress)
-    # As copy(), without the price of one more call.
+    # As _engine.copy(), without the price of one more call.
     if speedcopy.SPEEDCOPY_DEBUG:
-        report(src, dst, options)
-    elif not _copy_natively(src, dst, options, None):
+        _engine.report(src, dst, options)
+    elif not _engine.copy_natively(src, dst, options, None):
         _fallback.copy(src, dst, options)
     return dst
 
@@ -104,103 +159,4 @@ def transfer(
         sparse=sparse,
         metadata=metadata,
     )
-    return report(src, dst, options)
-
-
-def copy(src: Path, dst: Path, options: Options) -> None:
-    """Copies without a report, unless somebody reads the log."""
-    if speedcopy.SPEEDCOPY_DEBUG:
-        report(src, dst, options)
-    elif not _copy_natively(src, dst, options, None):
-        _fallback.copy(src, dst, options)
-
-
-def report(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
-    """Copies and says how; logs it if somebody reads the log."""
-    try:
-        result = _transfer(src, dst, options)
-    except BaseException as error:
-        if speedcopy.SPEEDCOPY_DEBUG:
-            _report.log(src, dst, f"failed: {error!r}")
-        raise
-    if speedcopy.SPEEDCOPY_DEBUG:
-        _report.log(src, dst, result)
-    return result
-
-
-def _transfer(src: Path, dst: Path, options: Options) -> speedcopy.Transfer:
-    started = time.perf_counter()
-    if _native:
-        report = _native.new_report()
-        if _copy_natively(src, dst, options, report):
-            return speedcopy.Transfer(
-                _results.mechanism(report),
-                report.copied,
-                time.perf_counter() - started,
-                _results.declined(report),
-                _results.offloaded(report),
-                _results.refused(report),
-            )
-    if options.clones_only and (options.follow_symlinks or not _fallback.is_link(src)):
-        refusal = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), os.fspath(src))
-        refusal.filename2 = os.fspath(dst)  # as an argument, it follows a winerror
-        raise refusal
-    mechanism, copied, refused = _fallback.copy(src, dst, options)
-    declined = {"native": _loader.why_not} if _loader.why_not else {}
-    seconds = time.perf_counter() - started
-    return speedcopy.Transfer(mechanism, copied, seconds, declined, refused=refused)
-
-
-def has_native(options: Options) -> bool:
-    """Whether the native layer may make such a copy at present."""
-    return not (
-        _native is None
-        or speedcopy.SPEEDCOPY_DISABLE
-        or _stand_ins.are_there()
-        or (options.metadata and (not _KEEPS_METADATA or _stand_ins.are_there_for_metadata()))
-    )
-
-
-def audit(
-    src: Path,
-    dst: Path,
-    src_name: Union[str, bytes],
-    dst_name: Union[str, bytes],
-    metadata: Optional[str],
-) -> None:
-    """Raises the audit events of a copy before anything is done.
-
-    The standard library reports the open of dst only when src is open, and the metadata after the
-    data. A hook that refuses them does so here all the same: afterwards it would be too late.
-    """
-    sys.audit("shutil.copyfile", src, dst)
-    sys.audit("open", src_name, "r", _READING)
-    sys.audit("open", dst_name, "w", _WRITING)
-    if metadata:
-        sys.audit(_fallback.EVENTS[metadata], src, dst)
-
-
-def _copy_natively(src: Path, dst: Path, options: Options, report: Optional[Report]) -> bool:
-    """Returns False, without any effect, if the standard library has to make the copy or refuse."""
-    if _native is None or not has_native(options):
-        return False
-    try:
-        src_name, dst_name = os.fspath(src), os.fspath(dst)
-        src_path, dst_path = _native.encode(src_name), _native.encode(dst_name)
-    except Exception:  # noqa: BLE001 (from a caller's __fspath__: shutil calls it again)
-        return False
-    if _native.NUL in src_path or _native.NUL in dst_path:
-        return False
-    if not options.follow_symlinks and os.path.islink(src_path):
-        return False
-    audit(src, dst, src_name, dst_name, options.metadata)
-    result = _native.copy(src_path, dst_path, options.flags, options.progress, report)
-    if result:
-        code = _results.left_to_python(result)
-        if code is None:
-            refusal = _results.first_refusal(report) if report and options.clones_only else 0
-            _results.raise_for(result, src, dst, refusal)
-        copied = _plain.copy(src, dst, options.progress, code)
-        if report is not None:
-            report.copied = copied
-    return True
+    return _engine.report(src, dst, options)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 from speedcopy import _errors, _plain, _results, _stand_ins
 
 if TYPE_CHECKING:
-    from speedcopy._options import Options
+    from speedcopy._copyfile import Options
     from speedcopy._types import Path
 
 stdlib_copyfile = _stand_ins.standard("copyfile")

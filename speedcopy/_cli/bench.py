@@ -14,7 +14,7 @@ import speedcopy
 from speedcopy._cli.messages import quoted, reason
 from speedcopy._cli.parser import Parser
 from speedcopy._fallback import stdlib_copyfile
-from speedcopy._scratch import Scratch
+from speedcopy._probe.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import speedcopy
 from speedcopy._cli.messages import quoted, reason
 from speedcopy._cli.parser import Parser
-from speedcopy._scratch import PREFIX
+from speedcopy._probe.scratch import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,9 +18,9 @@ from support.layout import directory, fifo, file, pattern, symlink
 from support.process_limits import descriptors_left
 
 import speedcopy
-from speedcopy import _copyfile, _loader
+from speedcopy import _engine, _loader
 from speedcopy._copy2 import Copier
-from speedcopy._options import Options
+from speedcopy._copyfile import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,26 @@ CASES = [
     Case("setuid", (file("src", 9, 0o4755), times("src", 5 * SECOND))),
     Case("missing by now", ()),
     Case("a directory by now", (directory("src"),)),
+    Case("a FIFO by now", (fifo("src"),)),
 ]
+
+
+def between(src: Any, dst: Any, follow_symlinks: bool = True) -> Any:  # noqa: FBT002
+    """Copies a file that is known to be one, by its name in an open directory."""
+    assert follow_symlinks
+    copier = Copier(Options(metadata="strict", src_is_file=True), "./", "./")
+    try:
+        copier(src, dst)
+    finally:
+        copier.close()
+    return dst
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.dst == "dst"], ids=lambda c: c.id)
+def test_between(case: Case, folder: Path) -> None:
+    """So have names in open directories."""
+    case = replace(case, src="./src", dst="./dst")
+    assert outcome_in(folder, between, case) == outcome_in(folder, shutil.copy2, case)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -238,7 +258,7 @@ def test_one_row(row: int, folder: Path) -> None:
     names = _loader.native.MECHANISMS
     (folder / "src").write_bytes(b"data")
     skip = ~(1 << row) & 0xFF
-    done = _copyfile.report(folder / "src", folder / "dst", Options(skip=skip))
+    done = _engine.report(folder / "src", folder / "dst", Options(skip=skip))
     assert set(done.declined) <= {names[row]}
     assert done.mechanism in {names[row], names[-1]}
     assert (folder / "dst").read_bytes() == b"data"

@@ -15,7 +15,7 @@ from support.interpose import Rule, Worker, fail, signalled, started_worker
 from support.layout import pattern
 
 from speedcopy import _copy2, transfer
-from speedcopy._options import Options
+from speedcopy._copyfile import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

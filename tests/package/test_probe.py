@@ -15,8 +15,9 @@ from support.process_limits import unprivileged
 from support.python import importing
 
 import speedcopy
-from speedcopy import _loader, _places, _probe, _reasons
-from speedcopy._places import Place
+from speedcopy import _loader
+from speedcopy._probe import places, probe, reasons
+from speedcopy._probe.places import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from support.filesystems import Mounts
 
 if _loader.native is not None:
-    from speedcopy import _asking
+    from speedcopy._probe import asking
 
 needs_native = pytest.mark.skipif(_loader.native is None, reason="no native layer here")
 
@@ -39,7 +40,7 @@ def test_here(tmp_path: Path) -> None:
     """Each mechanism has an answer with a sentence; the mechanism of a copy works."""
     (tmp_path / "src").write_bytes(b"data")
     found = speedcopy.probe(tmp_path)
-    assert [row.name for row in found.mechanisms] == list(_asking.MECHANISMS)
+    assert [row.name for row in found.mechanisms] == list(asking.MECHANISMS)
     assert all(row.sentence for row in found.mechanisms)
     assert {row.answer for row in found.mechanisms} <= {"works", "declined", "not asked"}
     assert found.uses == speedcopy.transfer(tmp_path / "src", tmp_path / "dst").mechanism
@@ -64,7 +65,7 @@ def test_report(tmp_path: Path) -> None:
 
 #: By file system: what is asked there.
 LAST = {"sendfile": "works", "read/write": "works"}
-CANNOT = {"FICLONE": "EOPNOTSUPP", _reasons.COPYCHUNK: "not asked", "copy_file_range": "works"}
+CANNOT = {"FICLONE": "EOPNOTSUPP", reasons.COPYCHUNK: "not asked", "copy_file_range": "works"}
 KINDS = {
     "btrfs": {**CANNOT, "FICLONE": "works", **LAST},
     "xfs": {**CANNOT, "FICLONE": "works", **LAST},
@@ -155,11 +156,11 @@ def test_stopped(
 
     def ask(name: str, *_names: str) -> str:
         asked.append(os.listdir(tmp_path))
-        if name == _asking.MECHANISMS[-1]:
+        if name == asking.MECHANISMS[-1]:
             raise error
         return "EXDEV"
 
-    monkeypatch.setattr(_asking, "ask", ask)
+    monkeypatch.setattr(asking, "ask", ask)
     with pytest.raises(error):
         speedcopy.probe(tmp_path)
     assert asked[-1]
@@ -175,7 +176,7 @@ def test_wrong_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             file.write(b"something else")
         return ""
 
-    monkeypatch.setattr(_asking, "ask", ask)
+    monkeypatch.setattr(asking, "ask", ask)
     assert {row.sentence for row in speedcopy.probe(tmp_path).mechanisms} == {
         "it has copied wrong data"
     }
@@ -204,7 +205,7 @@ def test_without_native(tmp_path: Path) -> None:
         check=True,
     )
     lines = told.stdout.splitlines()
-    assert lines[2].endswith("not active: " + _probe.WITHOUT["not built"])
+    assert lines[2].endswith("not active: " + probe.WITHOUT["not built"])
     assert lines[3:] == ["A copy uses shutil.copyfile."]
     assert os.listdir(tmp_path) == []
 
@@ -212,7 +213,7 @@ def test_without_native(tmp_path: Path) -> None:
 @needs_native
 def test_another_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no /proc, what it would say is empty."""
-    monkeypatch.setattr(_places, "read", lambda _: "")
+    monkeypatch.setattr(places, "read", lambda _: "")
     found = speedcopy.probe(tmp_path)
     assert sys.platform == "win32" or found.dst == Place(str(tmp_path))
     assert found.uses in answers(found)
@@ -276,8 +277,8 @@ def test_places(
             return MOUNTINFO.format(folder=tmp_path, kind=kind, source=source, options=options)
         return DEBUG_DATA.format(attributes=attributes) if "cifs" in path else "mnt_id:\t21\n"
 
-    monkeypatch.setattr(_places, "read", read)
-    found = _places.place(str(tmp_path))
+    monkeypatch.setattr(places, "read", read)
+    found = places.place(str(tmp_path))
     assert found == replace(expected, directory=str(tmp_path), device="0:43")
 
 
@@ -296,7 +297,7 @@ def disk(kind: str, device: str = "8:1") -> Place:
     return Place("/", kind, "/dev/sda1", device=device)
 
 
-FICLONE, COPYCHUNK, RANGE = _reasons.FICLONE, _reasons.COPYCHUNK, _reasons.COPY_FILE_RANGE
+FICLONE, COPYCHUNK, RANGE = reasons.FICLONE, reasons.COPYCHUNK, reasons.COPY_FILE_RANGE
 REASONS: tuple[tuple[str, str, Place, Place, str], ...] = (
     (FICLONE, "EOPNOTSUPP", smb(), smb(), "does not announce block cloning"),
     (FICLONE, "EOPNOTSUPP", smb(clones=True), smb(clones=True), "refuses it all the same"),
@@ -330,4 +331,4 @@ REASONS: tuple[tuple[str, str, Place, Place, str], ...] = (
 )
 def test_reasons(mechanism: str, refusal: str, src: Place, dst: Place, expected: str) -> None:
     """Each refusal has a sentence that names what is missing."""
-    assert expected in _reasons.declined(mechanism, refusal, src, dst)
+    assert expected in reasons.declined(mechanism, refusal, src, dst)

@@ -9,7 +9,11 @@ import pytest
 from support.maps import listed
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = sorted(path.parent for path in ROOT.glob("tools/**/__init__.py"))
+PACKAGES = sorted(
+    path.parent
+    for pattern in ("tools/**/__init__.py", "speedcopy/_*/__init__.py")
+    for path in ROOT.glob(pattern)
+)
 #: Folders of tests/ that pytest does not enter unless it is given their names.
 NOT_BY_DEFAULT = {"benchmarks", "support", "tools"}
 
@@ -47,3 +51,9 @@ def test_every_folder_of_tests_is_run(request: pytest.FixtureRequest) -> None:
     paths = {path.removeprefix("tests/") for path in request.config.getini("testpaths")}
     folders = {path.parent.name for path in ROOT.glob("tests/*/*.py")}
     assert paths == folders - NOT_BY_DEFAULT
+
+
+def test_basenames() -> None:
+    """No two test modules have the same name: pytest would take them for one."""
+    found = [path.name for path in ROOT.glob("tests/**/test_*.py")]
+    assert sorted(found) == sorted(set(found))

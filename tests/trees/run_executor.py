@@ -14,12 +14,12 @@ import sys
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable
 
-from speedcopy._trees import copytree
+from speedcopy._trees.copytree import copytree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from speedcopy._tasks import Done
+    from speedcopy._trees.tasks import Done
 
 WORKERS = 2
 

@@ -12,10 +12,11 @@ import pytest
 from support.layout import attempt
 from support.process_limits import unprivileged
 
-from speedcopy import _copyfile, _options, _targets
-from speedcopy._batches import Batch, How, Outcome, Watch, copy_batch
+from speedcopy import _copyfile, _engine
 from speedcopy._copy2 import copy
-from speedcopy._trees import copytree
+from speedcopy._trees import targets
+from speedcopy._trees.batches import Batch, How, Outcome, Watch, copy_batch
+from speedcopy._trees.copytree import copytree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,13 +129,13 @@ def test_stopped() -> None:
 
 def test_stopped_in_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large file that is being copied is given up, and nothing is left of it."""
-    if not _copyfile.has_native(_options.Options(metadata="strict")):
+    if not _engine.has_native(_copyfile.Options(metadata="strict")):
         pytest.skip("the standard library copies here, and nobody can stop it")
     for path in ("src", "dst"):
         (folder / path).mkdir()
     with open(folder / "src" / "a", "wb") as large:
         large.truncate(2 << 30)
-    monkeypatch.setattr(_options, "_KEEP_HOLES", False)
+    monkeypatch.setattr(_copyfile, "_KEEP_HOLES", False)
     (folder / "src" / "b").touch()
 
     class Told(Watch):
@@ -190,13 +191,13 @@ def test_share(
     if not hasattr(os, "major"):
         pytest.skip("no device numbers here")
     (folder / "mountinfo").write_text(MOUNTS)
-    monkeypatch.setattr(_targets, "_MOUNTS", str(folder / "mountinfo"))
+    monkeypatch.setattr(targets, "_MOUNTS", str(folder / "mountinfo"))
 
     class Stat:
         st_dev = os.makedev(*device)
 
     monkeypatch.setattr(os, "stat", lambda _: Stat())
-    found = _targets.share("anything")
+    found = targets.share("anything")
     monkeypatch.undo()
     assert found == kind
 
@@ -204,21 +205,21 @@ def test_share(
 @pytest.mark.parametrize("name", ["missing", "mountinfo"])
 def test_share_unknown(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing can be found out, it is local, and nothing is raised."""
-    monkeypatch.setattr(_targets, "_MOUNTS", str(folder / name))
+    monkeypatch.setattr(targets, "_MOUNTS", str(folder / name))
     (folder / "mountinfo").write_text("what is\nthis")
-    assert not _targets.share(folder)
-    assert not _targets.share("/proc")
-    assert not _targets.share(folder / "missing")
+    assert not targets.share(folder)
+    assert not targets.share("/proc")
+    assert not targets.share(folder / "missing")
 
 
 def test_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """The numbers by target and executor; the caller's come first."""
-    found: Callable[..., Any] = _targets.target
+    found: Callable[..., Any] = targets.target
     for remote in (False, True):
         monkeypatch.setattr(
-            _targets, "share", lambda path, remote=remote: "nfs4" if remote and path == 1 else ""
+            targets, "share", lambda path, remote=remote: "nfs4" if remote and path == 1 else ""
         )
-        workers, batch = (16, 4) if remote else (_targets._local_workers(), 64)  # noqa: SLF001
+        workers, batch = (16, 4) if remote else (targets._local_workers(), 64)  # noqa: SLF001
         for pair in ((0, 1), (1, 0)):
             nfs = remote and pair[1] == 1
             assert found(*pair, workers=None, executor=None) == (workers, batch, remote, nfs)
@@ -294,6 +295,6 @@ def test_audit_hook_refuses(
             copytree(folder / "src", folder / "dst", copy_function=copy, workers=workers)
     finally:
         refused.clear()
-    native = _copyfile.has_native(_options.Options(metadata="mode"))
+    native = _engine.has_native(_copyfile.Options(metadata="mode"))
     if kept != "" and (native or event != "shutil.copymode"):  # shutil copies the data before that
         assert not (folder / "dst" / (kept or "")).exists()

@@ -16,7 +16,7 @@ import pytest
 from support.layout import pattern
 from support.python import importing
 
-from speedcopy._batches import Batch, How
+from speedcopy._trees.batches import Batch, How
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ import pytest
 from trees.tree_cases import CASES, TRIED
 from trees.tree_outcome import Copier, TreeCase, comparable, outcome_in
 
-from speedcopy import _copy2, _targets, _trees
+from speedcopy import _copy2
+from speedcopy._trees import copytree, targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +24,13 @@ def ours(src: Any, dst: Any, **options: Any) -> Any:
     """Copies by ours; a copy function of shutil's is ours, too."""
     if options.get("copy_function") is shutil.copy:
         options["copy_function"] = _copy2.copy
-    return _trees.copytree(src, dst, **options)
+    return copytree.copytree(src, dst, **options)
 
 
 def as_on_a_share(src: Any, dst: Any, **options: Any) -> Any:
     """Copies as if each round trip took long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_targets, "share", lambda _: "nfs4")
+        patch.setattr(targets, "share", lambda _: "nfs4")
         return ours(src, dst, **options)
 
 
@@ -42,7 +43,7 @@ def with_threads(src: Any, dst: Any, **options: Any) -> Any:
 def in_order(src: Any, dst: Any, **options: Any) -> Any:
     """Copies by a function that copytree does not know."""
     copy = _copy2.copy if "copy_function" in options else _copy2.copy2
-    return _trees.copytree(src, dst, **{**options, "copy_function": partial(copy)})
+    return copytree.copytree(src, dst, **{**options, "copy_function": partial(copy)})
 
 
 def with_progress(src: Any, dst: Any, **options: Any) -> Any:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.python import importing
 
-from speedcopy import _schedule, _targets
-from speedcopy._trees import copytree
+from speedcopy._trees import schedule, targets
+from speedcopy._trees.copytree import copytree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,10 +55,10 @@ def contents(top: Path) -> Iterator[tuple[str, Optional[bytes], int]]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """All limits are small, so that small trees reach them; and directories are made by threads."""
-    monkeypatch.setattr(_schedule, "_MANY", 2)
-    monkeypatch.setattr(_schedule, "_WAITING", 2)
-    target = _targets.Target(workers=3, batch=2, remote=True)
-    monkeypatch.setattr(_targets, "target", lambda *_, **__: target)
+    monkeypatch.setattr(schedule, "_MANY", 2)
+    monkeypatch.setattr(schedule, "_WAITING", 2)
+    target = targets.Target(workers=3, batch=2, remote=True)
+    monkeypatch.setattr(targets, "target", lambda *_, **__: target)
 
 
 @settings(
@@ -89,10 +89,10 @@ def test_wide(folder: Path) -> None:
 
 DEEP = """
 import os, sys
-from speedcopy import _targets
-from speedcopy._trees import copytree, copy2
+from speedcopy._trees import targets
+from speedcopy._trees.copytree import copytree, copy2
 if sys.argv[1] == "share":
-    _targets.share = lambda _: "cifs"
+    targets.share = lambda _: "cifs"
 options = {"copy_function": lambda *paths: copy2(*paths)} if sys.argv[1] == "in order" else {}
 copytree("src", "dst", **options)
 """
@@ -177,7 +177,7 @@ NAMES_IN_ONE = 200_000
 MANY = """
 import itertools, os, sys
 from speedcopy import _copy2
-from speedcopy._trees import copytree
+from speedcopy._trees.copytree import copytree
 
 def peak():  # ru_maxrss has that of the process that started this one
     with open("/proc/self/status") as status:

@@ -18,8 +18,8 @@ from support.python import importing
 
 from speedcopy import _copy2
 from speedcopy._copy2 import copy2
-from speedcopy._targets import Target
-from speedcopy._trees import copytree
+from speedcopy._trees.copytree import copytree
+from speedcopy._trees.targets import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,9 @@ def tree(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "src" / directory).mkdir(parents=True)
         for number in range(FILES // 3):
             (folder / "src" / directory / str(number)).write_bytes(b"x" * 100)
-    monkeypatch.setattr("speedcopy._targets.target", lambda *_, **__: Target(2, 2, remote=True))
+    monkeypatch.setattr(
+        "speedcopy._trees.targets.target", lambda *_, **__: Target(2, 2, remote=True)
+    )
     return folder / "src"
 
 
@@ -65,7 +67,7 @@ def assert_accounted(error: BaseException, src: Path, dst: Path) -> None:
 
 def test_progress_raises(tree: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception in progress comes out, with a note."""
-    monkeypatch.setattr("speedcopy._parallel.TICK", 0)
+    monkeypatch.setattr("speedcopy._trees.parallel.TICK", 0)
 
     copy = _copy2.Copier.__call__
 
@@ -97,7 +99,7 @@ def test_not_an_oserror(
         return copy(copier, src, dst)
 
     target = Target(workers, 2, remote=True)
-    monkeypatch.setattr("speedcopy._targets.target", lambda *_, **__: target)
+    monkeypatch.setattr("speedcopy._trees.targets.target", lambda *_, **__: target)
     monkeypatch.setattr(_copy2.Copier, "__call__", fails)
     with pytest.raises(Broke) as caught:
         copytree(tree, folder / "dst")
@@ -186,8 +188,9 @@ def test_executor_is_shut_down(tree: Path, folder: Path) -> None:
 
 CTRL_C = """
 import sys, time
-from speedcopy import _copy2, _targets
-from speedcopy._trees import copytree
+from speedcopy import _copy2
+from speedcopy._trees import targets
+from speedcopy._trees.copytree import copytree
 
 def slow(*arguments):
     time.sleep(0.2)
@@ -197,8 +200,8 @@ def progress(done):
     print(done.files, flush=True)
 
 copy, _copy2.Copier.__call__ = _copy2.Copier.__call__, slow
-target = _targets.Target(int(sys.argv[1]), 2, remote=False)
-_targets.target = lambda *_, **__: target
+target = targets.Target(int(sys.argv[1]), 2, remote=False)
+targets.target = lambda *_, **__: target
 try:
     copytree("src", "dst", progress=progress)
 except KeyboardInterrupt as error:
@@ -228,7 +231,7 @@ def test_ctrl_c(workers: str, tree: Path, folder: Path) -> None:
 
 AT_EXIT = """
 import atexit
-from speedcopy._trees import copytree
+from speedcopy._trees.copytree import copytree
 atexit.register(copytree, "src", "dst", workers=2)
 """
 
@@ -257,7 +260,7 @@ def test_no_threads(most: int, tree: Path, folder: Path, monkeypatch: pytest.Mon
             started.append(self)
             super().start()
 
-    monkeypatch.setattr("speedcopy._executors.threading.Thread", Thread)
+    monkeypatch.setattr("speedcopy._trees.executors.threading.Thread", Thread)
     copytree(tree, folder / "dst")
     assert len(list((folder / "dst").glob("*/*"))) == FILES
     assert len(started) == most

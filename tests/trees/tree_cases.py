@@ -23,8 +23,8 @@ from support.layout import (
 from support.process_limits import umask, unprivileged
 from trees.tree_outcome import Difference, TreeCase, TreeOutcome
 
-from speedcopy._copyfile import has_native
-from speedcopy._options import Options
+from speedcopy._copyfile import Options
+from speedcopy._engine import has_native
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

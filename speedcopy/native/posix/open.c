@@ -98,30 +98,49 @@ static int may_never_end(const struct stat *st)
     return S_ISCHR(st->st_mode) && !(stat("/dev/null", &null) == 0 && null.st_rdev == st->st_rdev);
 }
 
-/*
- * Checks the name first: opening a FIFO waits for a writer, opening a device may have effects. A
- * caller that has listed the directory has checked it already.
- */
-static int open_src(sc_job *job)
+/* Checks the name first: opening a FIFO waits for a writer, opening a device may have effects. */
+static int open_checked(sc_job *job)
 {
-    if (!(job->flags & SC_SRC_IS_FILE))
-        look_at_name(job, job->src_dir, job->src, &job->src_st);
+    look_at_name(job, job->src_dir, job->src, &job->src_st);
     if (S_ISFIFO(job->src_st.st_mode))
         return refuse_src(job, SC_NAMED_PIPE);
     if (may_never_end(&job->src_st))
         return refuse_src(job, SC_CHARACTER_DEVICE);
     job->src_fd = open_file(job, &job->src_dir, job->src, O_RDONLY);
-    if (job->src_fd < 0)
-        return refuse_src(job, errno);
+    return job->src_fd < 0 ? refuse_src(job, errno) : 0;
+}
+
+/*
+ * A caller that has listed a directory of a local file system knows that src is a file. If a FIFO
+ * has taken its place since, O_NONBLOCK does not wait for a writer. For a file it has an effect
+ * only under a lease (EAGAIN); the standard library waits until the lease is given back. A FUSE
+ * server may give it any meaning.
+ */
+static int open_listed(sc_job *job)
+{
+    job->src_fd = open_file(job, &job->src_dir, job->src, O_RDONLY | O_NONBLOCK);
+    if (job->src_fd < 0 && errno == EAGAIN)
+        return open_checked(job);
+    return job->src_fd < 0 ? refuse_src(job, errno) : 0;
+}
+
+static int open_src(sc_job *job)
+{
+    int is_listed = job->flags & SC_SRC_IS_FILE && job->directories && job->directories->exact;
+    int result = is_listed ? open_listed(job) : open_checked(job);
+    if (result)
+        return result;
     struct stat named = job->src_st;
     if (look_at(job, job->src_fd, &job->src_st) < 0) {
-        if (job->flags & SC_SRC_IS_FILE)
+        if (is_listed)
             look_at_name(job, job->src_dir, job->src, &named);
         job->src_st.st_dev = named.st_dev; /* for the comparison with dst */
         job->src_st.st_ino = named.st_ino;
     }
     if (S_ISDIR(job->src_st.st_mode))
         return refuse_src(job, EISDIR);
+    if (S_ISFIFO(job->src_st.st_mode))
+        return refuse_src(job, SC_NAMED_PIPE);
     if (may_never_end(&job->src_st))
         return refuse_src(job, SC_CHARACTER_DEVICE);
     if (S_ISREG(job->src_st.st_mode)) {

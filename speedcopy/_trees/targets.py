@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from speedcopy._executors import is_elsewhere
+from speedcopy._trees.executors import is_elsewhere
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -7,12 +7,12 @@ import itertools
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from speedcopy._batches import Outcome, Watch
+from speedcopy._trees.batches import Outcome, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from speedcopy._directories import Directory
+    from speedcopy._trees.directories import Directory
 
 #: Seconds between two calls of progress, as for a single copy.
 TICK = 0.05

@@ -9,8 +9,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union, cast
 
-from speedcopy._entries import Found, Ignore, Kind, Own, Settings, found_in, kind_of
 from speedcopy._fallback import copy_metadata
+from speedcopy._trees.entries import Found, Ignore, Kind, Own, Settings, found_in, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Callable, Optional
 
 if TYPE_CHECKING:
-    from speedcopy._places import Place
+    from speedcopy._probe.places import Place
 
     Pair = tuple[Place, Place]
 

@@ -9,8 +9,8 @@ import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple, Optional
 
 from speedcopy._copy2 import Copier
+from speedcopy._copyfile import Options
 from speedcopy._fallback import copy_metadata
-from speedcopy._options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

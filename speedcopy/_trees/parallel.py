@@ -12,14 +12,14 @@ import time
 from concurrent.futures import Executor, wait
 from typing import Callable, Optional
 
-from speedcopy._batches import Batch, How, copy_batch, link_batch
-from speedcopy._copyfile import audit
-from speedcopy._directories import Directory, errors_of
-from speedcopy._entries import Kind, Settings
-from speedcopy._executors import Inline, Threads, is_elsewhere
-from speedcopy._schedule import Schedule
-from speedcopy._targets import REMOTE_WORKERS, Target
-from speedcopy._tasks import TICK, Done, Task, add_note
+from speedcopy._engine import audit
+from speedcopy._trees.batches import Batch, How, copy_batch, link_batch
+from speedcopy._trees.directories import Directory, errors_of
+from speedcopy._trees.entries import Kind, Settings
+from speedcopy._trees.executors import Inline, Threads, is_elsewhere
+from speedcopy._trees.schedule import Schedule
+from speedcopy._trees.targets import REMOTE_WORKERS, Target
+from speedcopy._trees.tasks import TICK, Done, Task, add_note
 
 
 class Parallel:

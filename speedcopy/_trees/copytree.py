@@ -6,13 +6,13 @@ import shutil
 from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._copy2 import copy, copy2
-from speedcopy._directories import Directory, make_root
-from speedcopy._entries import Ignore, Settings
+from speedcopy._trees.directories import Directory, make_root
+from speedcopy._trees.entries import Ignore, Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from speedcopy._tasks import Done
+    from speedcopy._trees.tasks import Done
     from speedcopy._types import Metadata, Path, PathT
 
 CopyFunction = Callable[..., object]
@@ -70,12 +70,12 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
         root.close()
         raise
     # They add a third to the time that importing speedcopy takes, and not everybody copies trees.
-    from speedcopy import _targets  # noqa: PLC0415
-    from speedcopy._in_order import InOrder  # noqa: PLC0415
-    from speedcopy._parallel import Parallel  # noqa: PLC0415
+    from speedcopy._trees import targets  # noqa: PLC0415
+    from speedcopy._trees.in_order import InOrder  # noqa: PLC0415
+    from speedcopy._trees.parallel import Parallel  # noqa: PLC0415
 
     if copy_function is copy2 or copy_function is copy:
-        target = _targets.target(src, dst, workers=workers, executor=executor)
+        target = targets.target(src, dst, workers=workers, executor=executor)
         parallel = Parallel(settings, target, executor, progress, mode_only=copy_function is copy)
         parallel.run(root)
     else:

@@ -13,7 +13,7 @@ from support.server_requests import STATS, operations
 from support.sizes import MIB
 
 import speedcopy
-from speedcopy import _asking
+from speedcopy._probe import asking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +157,7 @@ def test_sentences_are_true(pair: tuple[str, str]) -> None:
             if row.answer != WORKS:
                 continue
             before = written(pair[1], root(pair[1]))
-            assert _asking.ask(row.name, str(src / "src"), str(dst / row.name[:4])) == ""
+            assert asking.ask(row.name, str(src / "src"), str(dst / row.name[:4])) == ""
             sent = written(pair[1], root(pair[1])) - before
             assert (row.name, sent > 0) == (row.name, not row.sentence.startswith("the server"))
             assert dst.stored(row.name[:4]) == pattern(MIB)

@@ -7,10 +7,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
-from speedcopy._batches import copy_link
-from speedcopy._directories import Directory, errors_of
-from speedcopy._entries import Kind, Settings
-from speedcopy._tasks import TICK, Done, add_note
+from speedcopy._trees.batches import copy_link
+from speedcopy._trees.directories import Directory, errors_of
+from speedcopy._trees.entries import Kind, Settings
+from speedcopy._trees.tasks import TICK, Done, add_note
 
 if TYPE_CHECKING:
     from speedcopy._types import Path

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
-    from speedcopy._directories import Directory
+    from speedcopy._trees.directories import Directory
 
 #: The reading of a directory waits while so many directories in it are not begun.
 _MANY = 1000

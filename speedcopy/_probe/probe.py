@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
 import speedcopy
-from speedcopy import _loader, _places, _reasons, _stand_ins
-from speedcopy._scratch import Scratch
+from speedcopy import _loader, _stand_ins
+from speedcopy._probe import places, reasons
+from speedcopy._probe.scratch import Scratch
 
 if TYPE_CHECKING:
-    from speedcopy._places import Place
+    from speedcopy._probe.places import Place
     from speedcopy._types import Path
 
 #: Whole blocks of every file system, and two requests at most.
@@ -93,7 +94,7 @@ def probe(src_dir: Path, dst_dir: Optional[Path] = None) -> Probe:
     Copies small files and removes them. Raises OSError where that cannot be done: a directory is
     missing or takes no new file.
     """
-    src, dst = (_places.place(os.fsdecode(path)) for path in (src_dir, dst_dir or src_dir))
+    src, dst = (places.place(os.fsdecode(path)) for path in (src_dir, dst_dir or src_dir))
     with Scratch() as scratch:
         file = scratch.new(src.directory)
         with open(file, "xb") as new:
@@ -106,7 +107,7 @@ def probe(src_dir: Path, dst_dir: Optional[Path] = None) -> Probe:
         )
         why_not = _why_not_native()
         mechanisms = _ask_all(file, src, dst, scratch)
-    return Probe(src, dst, _places.kernel(), not why_not, why_not, mechanisms, uses, in_rounds)
+    return Probe(src, dst, places.kernel(), not why_not, why_not, mechanisms, uses, in_rounds)
 
 
 def _ignore(_copied: int, _total: int) -> None:
@@ -127,27 +128,27 @@ def _why_not_native() -> str:
 def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mechanism, ...]:
     if _loader.native is None:
         return ()
-    from speedcopy import _asking  # noqa: PLC0415 (needs the native layer)
+    from speedcopy._probe import asking  # noqa: PLC0415 (needs the native layer)
 
     answers: dict[str, Optional[str]] = {}
     made = []
-    for name in _asking.MECHANISMS:
+    for name in asking.MECHANISMS:
         copy = scratch.new(dst.directory)
-        before = _places.copies_by_server(dst)
-        declined = answers[name] = _asking.ask(name, file, copy)
-        after = _places.copies_by_server(dst)
+        before = places.copies_by_server(dst)
+        declined = answers[name] = asking.ask(name, file, copy)
+        after = places.copies_by_server(dst)
         if declined is None:
-            answer = Mechanism(name, "not asked", "", _reasons.not_asked(name, src, dst))
+            answer = Mechanism(name, "not asked", "", reasons.not_asked(name, src, dst))
         elif declined:
-            sentence = _reasons.declined(name, declined, src, dst)
+            sentence = reasons.declined(name, declined, src, dst)
             answer = Mechanism(name, "declined", declined, sentence)
         elif _content(copy) != _CONTENT:
             answer = Mechanism(name, "declined", "", "it has copied wrong data")
         else:
             by_server = None if before is None or after is None else after > before
             if src.is_smb and dst.is_smb:
-                by_server = answers.get(_reasons.COPYCHUNK) == ""
-            answer = Mechanism(name, "works", "", _reasons.works(name, src, dst, by_server))
+                by_server = answers.get(reasons.COPYCHUNK) == ""
+            answer = Mechanism(name, "works", "", reasons.works(name, src, dst, by_server))
         made.append(answer)
     return tuple(made)
 
