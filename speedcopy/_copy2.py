@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 import speedcopy
 from speedcopy import _engine, _loader, _results
-from speedcopy._copyfile import Options
+from speedcopy._copyfile import Options, check_metadata
 
 if TYPE_CHECKING:
     from speedcopy._native import Directories, Report
@@ -59,15 +59,14 @@ def copy2(
 
     ``metadata="strict"`` raises what :func:`shutil.copy2` raises where the file system refuses
     metadata: all data has been copied then, and ``dst`` stays. ``"best-effort"`` copies what it
-    can; :func:`speedcopy.transfer` says what it could not.
+    can; :func:`speedcopy.transfer` says what it could not. So does ``"times"``, of times and mode
+    alone: extended attributes and ACLs cost requests on a share.
 
     Raises ValueError for another ``metadata``, and what :func:`shutil.copy2` raises.
     """
     options = _STRICT
     if progress is not None or not follow_symlinks or metadata != "strict":
-        if metadata not in ("strict", "best-effort"):
-            msg = f"metadata must be 'strict' or 'best-effort', not {metadata!r}"
-            raise ValueError(msg)
+        check_metadata(metadata)
         options = Options(follow_symlinks=follow_symlinks, progress=progress, metadata=metadata)
     dst = _file(src, dst)
     _engine.copy(src, dst, options)
@@ -155,6 +154,6 @@ class Copier:
         if not self.skip:
             self.skip = _results.useless(report)
             self._flags |= _native.lib.SC_SKIP_ROW * self.skip
-        if options.metadata == "best-effort":
+        if options.metadata != "strict":
             self.refused = _results.refused(report)
         return report.copied

@@ -72,12 +72,20 @@ class Options:
             self.flags |= lib.SC_REFLINK_NEVER if reflink == "never" else 0
             self.flags |= lib.SC_KEEP_HOLES if keeps_holes else 0
             self.flags |= lib.SC_TELL_END if progress is not None else 0
-            self.flags |= lib.SC_MODE if metadata else 0
-            self.flags |= lib.SC_STAT if metadata in ("strict", "best-effort") else 0
-            self.flags |= lib.SC_BEST_EFFORT if metadata == "best-effort" else 0
+            self.flags |= lib.SC_COPY_MODE if metadata else 0
+            self.flags |= lib.SC_COPY_TIMES if metadata and metadata != "mode" else 0
+            self.flags |= lib.SC_COPY_XATTRS if metadata in ("strict", "best-effort") else 0
+            self.flags |= lib.SC_BEST_EFFORT if metadata in ("best-effort", "times") else 0
             self.flags |= lib.SC_SRC_IS_FILE if src_is_file else 0
             self.flags |= lib.SC_NAME_IS_FREE if name_is_free else 0
             self.flags |= _STRICT_ACCESS | lib.SC_SKIP_ROW * skip
+
+
+def check_metadata(metadata: str) -> None:
+    """Raises ValueError for what is no :data:`Metadata`."""
+    if metadata not in ("strict", "best-effort", "times"):
+        msg = f"metadata must be 'strict', 'best-effort' or 'times', not {metadata!r}"
+        raise ValueError(msg)
 
 
 #: For calls without keywords. Made once: an Options costs as much as the rest of such a call.
@@ -144,14 +152,15 @@ def transfer(
 
     ``metadata="strict"`` also copies what :func:`shutil.copystat` copies, and raises what that
     raises. All data is copied then, and ``dst`` stays. With ``"best-effort"``, metadata that the
-    file system refuses is not an error. In both cases ``Transfer.refused`` lists it.
+    file system refuses is not an error. So with ``"times"``, which copies times and mode alone:
+    extended attributes and ACLs cost requests on a share. ``Transfer.refused`` lists what was
+    refused.
 
     Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink`` or
     ``metadata``, and for "always" with ``sparse=False``, because a clone has the holes of ``src``.
     """
-    if metadata not in (None, "strict", "best-effort"):
-        msg = f"metadata must be None, 'strict' or 'best-effort', not {metadata!r}"
-        raise ValueError(msg)
+    if metadata is not None:
+        check_metadata(metadata)
     options = Options(
         follow_symlinks=follow_symlinks,
         progress=progress,

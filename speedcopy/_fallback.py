@@ -22,6 +22,7 @@ EVENTS = {
     "mode": "shutil.copymode",
     "strict": "shutil.copystat",
     "best-effort": "shutil.copystat",
+    "times": "shutil.copystat",
 }
 
 
@@ -47,21 +48,23 @@ def copy_metadata(
     elif metadata == "strict":
         shutil.copystat(src, dst, follow_symlinks=follow_symlinks)
     elif metadata:
-        return _copystat_as_far_as_possible(src, dst, follow_symlinks=follow_symlinks)
+        return _as_far_as_possible(src, dst, metadata, follow_symlinks=follow_symlinks)
     return {}
 
 
-def _copystat_as_far_as_possible(src: Path, dst: Path, *, follow_symlinks: bool) -> dict[str, str]:
+def _as_far_as_possible(
+    src: Path, dst: Path, metadata: str, *, follow_symlinks: bool
+) -> dict[str, str]:
     """Copies metadata piece by piece; returns what was refused, and the names of the errnos."""
     if not follow_symlinks and is_link(src):
         code = _code_of(lambda: shutil.copystat(src, dst, follow_symlinks=False))
         return {"times": _errors.name_of(code)} if code else {}
-    sys.audit(EVENTS["best-effort"], src, dst)
+    sys.audit(EVENTS[metadata], src, dst)
     st = os.stat(src)
     copy_xattrs: Callable[[Path, Path], None] = vars(shutil)["_copyxattr"]
     steps = (
         lambda: os.utime(dst, ns=(st.st_atime_ns, st.st_mtime_ns)),
-        lambda: copy_xattrs(src, dst),
+        lambda: copy_xattrs(src, dst) if metadata == "best-effort" else None,
         lambda: os.chmod(dst, stat.S_IMODE(st.st_mode)),
     )
     codes = map(_code_of, steps)

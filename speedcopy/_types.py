@@ -9,6 +9,7 @@ PathT = TypeVar("PathT", bound=Path)
 #: Called with the bytes copied and the bytes in total.
 Progress = Callable[[int, int], object]
 
-Metadata = Literal["strict", "best-effort"]
+#: Which metadata is copied, and whether a refusal is an error.
+Metadata = Literal["strict", "best-effort", "times"]
 
 Reflink = Literal["auto", "always", "never"]

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._copy2 import copy, copy2
+from speedcopy._copyfile import check_metadata
 from speedcopy._trees.directories import Directory, make_root
 from speedcopy._trees.entries import Ignore, Settings
 
@@ -47,7 +48,8 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
     finished or undone. The exception has a note that names what is missing.
 
     With ``metadata="best-effort"``, times, modes and extended attributes that the file system
-    refuses are not an error.
+    refuses are not an error. So with ``"times"``, which copies times and modes alone: on a share
+    that saves 3 requests a file.
 
     Raises what :func:`shutil.copytree` raises: ``shutil.Error`` with a list of (src, dst, text of
     the error) in shutil's order, when everything else is copied; OSError if ``src`` cannot be
@@ -57,9 +59,7 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
     if workers is not None and workers < 1:
         msg = f"workers must be at least 1, not {workers}"
         raise ValueError(msg)
-    if metadata not in ("strict", "best-effort"):
-        msg = f"metadata must be 'strict' or 'best-effort', not {metadata!r}"
-        raise ValueError(msg)
+    check_metadata(metadata)
     settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {})
     root = Directory(src, dst)
     root.scan(settings)

@@ -9,7 +9,7 @@
  * descriptor stays open, no memory stays allocated. A mechanism that cannot move the bytes is
  * *declined* with its errno, and the next mechanism continues at the byte that was reached.
  *
- * With SC_MODE or SC_STAT, dst then gets the metadata of src as from shutil.copymode or
+ * With SC_COPY_MODE, SC_COPY_TIMES and SC_COPY_XATTRS, dst then gets the metadata of src as from
  * shutil.copystat.
  *
  * sc_copy() returns 0, or the negated sum of a code and a place. The code is an errno (Windows: a
@@ -28,17 +28,18 @@ typedef SC_CHAR sc_char;
 
 /* Bits of `flags`: what the caller wants. */
 enum sc_flag {
-    SC_REFLINK_ALWAYS = 1,     /* clone, or fail with EOPNOTSUPP where that is impossible */
-    SC_REFLINK_NEVER = 2,      /* share no extents, not even if the server chooses to */
-    SC_KEEP_HOLES = 4,         /* dst may have holes or be a clone; without it, write all */
-    SC_TELL_END = 8,           /* call sc_tick once more at the end of the copy */
-    SC_MODE = 16,              /* copy the mode. On Windows no metadata is copied */
-    SC_STAT = 32,              /* copy times and extended attributes */
+    SC_REFLINK_ALWAYS = 1, /* clone, or fail with EOPNOTSUPP where that is impossible */
+    SC_REFLINK_NEVER = 2,  /* share no extents, not even if the server chooses to */
+    SC_KEEP_HOLES = 4,     /* dst may have holes or be a clone; without it, write all */
+    SC_TELL_END = 8,       /* call sc_tick once more at the end of the copy */
+    SC_COPY_MODE = 16,     /* on Windows no metadata is copied */
+    SC_COPY_TIMES = 32,
     SC_BEST_EFFORT = 64,       /* refused metadata is reported, but is not an error */
     SC_STRICT_ACCESS = 128,    /* EACCES for an extended attribute is an error */
     SC_SKIP_ROW = 0x100,       /* shifted left by the number of a row: do not try that row */
     SC_NAME_IS_FREE = 0x20000, /* the caller has made the directory of dst: no O_EXCL */
-    SC_SRC_IS_FILE = 0x10000   /* the caller has checked that src is a regular file */
+    SC_SRC_IS_FILE = 0x10000,  /* the caller has checked that src is a regular file */
+    SC_COPY_XATTRS = 0x40000   /* extended attributes; an ACL is one of them */
 };
 
 /* Which file an error is about. */

@@ -236,3 +236,26 @@ def test_best_effort_without_native(
         "mode": st.st_mode & 0o777 == 0o750,
     }
     assert [name for name, done in copied.items() if not done] == [attribute]
+
+
+@pytest.mark.parametrize("disabled", [False, True], ids=["native", "without native"])
+@pytest.mark.parametrize("how", ["copy2", "transfer", "copytree"])
+def test_times(how: str, disabled: bool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times and mode alone: no extended attribute is looked up."""
+    monkeypatch.setattr(speedcopy, "SPEEDCOPY_DISABLE", disabled)
+    src, dst = folder / "src" / "file", folder / "dst" / "file"
+    src.parent.mkdir()
+    src.write_bytes(b"data")
+    with ExitStack() as stack:
+        xattr(str(src), "user.one")(stack)
+    src.chmod(0o750)
+    os.utime(src, ns=(SECOND, SECOND))
+    if how == "copytree":
+        speedcopy.copytree(src.parent, dst.parent, metadata="times")
+    else:
+        dst.parent.mkdir()
+        getattr(speedcopy, how)(src, dst, metadata="times")
+    st = dst.stat()
+    assert (st.st_mtime_ns, st.st_mode & 0o777) == (SECOND, 0o750)
+    assert dst.read_bytes() == b"data"
+    assert xattrs_of(str(dst)) == {}

@@ -301,7 +301,7 @@ def test_foreign_function(tree: Path, folder: Path) -> None:
     ("options", "text"),
     [
         ({"workers": 0}, "workers must be at least 1, not 0"),
-        ({"metadata": "some"}, "metadata must be 'strict' or 'best-effort', not 'some'"),
+        ({"metadata": "some"}, "metadata must be 'strict', 'best-effort' or 'times', not 'some'"),
     ],
     ids=["workers", "metadata"],
 )

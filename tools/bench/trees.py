@@ -35,6 +35,7 @@ file: wall time, CPU time of all threads, and on SMB and NFS the requests to the
 file system that has deleted files is slower for a while. --calls counts system calls instead.
 """
 OURS, SINGLE, SHUTIL = "speedcopy", "speedcopy, 1 worker", "shutil.copytree"
+TIMES, DATA = "speedcopy, times", "speedcopy, data and mode"
 CP, CP_ALL, FLOOR, FLOORS = "cp -r", "cp -a", "floor (C)", "floor (C), 2 threads"
 
 #: Copies argv[2] to argv[3] and prints seconds of wall and of CPU time, without the imports.
@@ -42,7 +43,10 @@ SCRIPT = """
 import json, os, shutil, sys, time
 import speedcopy
 how = json.loads(sys.argv[1])
-copytree = getattr(sys.modules[how.pop("module")], "copytree")
+module = sys.modules[how.pop("module")]
+copytree = module.copytree
+if "copy_function" in how:
+    how["copy_function"] = getattr(module, how["copy_function"])
 wall, cpu = time.perf_counter(), time.process_time()
 copytree(sys.argv[2], sys.argv[3], **how)
 print(time.perf_counter() - wall, time.process_time() - cpu)
@@ -104,6 +108,8 @@ def tools(floor: Path, workers: int | None) -> dict[str, Tool]:
     """By name, ours first."""
     return {
         OURS: _python("speedcopy", workers=workers),
+        TIMES: _python("speedcopy", workers=workers, metadata="times"),
+        DATA: _python("speedcopy", workers=workers, copy_function="copy"),
         SINGLE: _python("speedcopy", workers=1),
         SHUTIL: _python("shutil"),
         CP: Tool(("cp", "-r")),

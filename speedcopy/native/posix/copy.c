@@ -112,7 +112,7 @@ static int run(sc_job *job, int *refusal)
             code = start_plainly(job, code);
         if (code == 0)
             code = finish(job);
-        if (code == 0 && job->flags & (SC_MODE | SC_STAT))
+        if (code == 0 && job->flags & (SC_COPY_MODE | SC_COPY_TIMES | SC_COPY_XATTRS))
             *refusal = sc_copy_metadata(job);
         if (code == 0)
             code = sc_close(&job->dst_fd);

@@ -138,14 +138,13 @@ int sc_copy_metadata(sc_job *job)
 {
     int result = look_at_src(job), may_change_mode = 0;
     if (result < 0) {
-        if (job->flags & SC_STAT)
+        if (job->flags & SC_COPY_TIMES)
             refuse(job, SC_TIMES, -result, SC_AT_SRC);
         return refuse(job, SC_PERMISSIONS, -result, SC_AT_SRC);
     }
-    if (job->flags & SC_STAT) {
+    if (job->flags & SC_COPY_TIMES)
         result = copy_times(job);
-        if (result == 0)
-            result = copy_xattrs(job, &may_change_mode);
-    }
-    return result == 0 && job->flags & SC_MODE ? copy_mode(job, may_change_mode) : result;
+    if (result == 0 && job->flags & SC_COPY_XATTRS)
+        result = copy_xattrs(job, &may_change_mode);
+    return result == 0 && job->flags & SC_COPY_MODE ? copy_mode(job, may_change_mode) : result;
 }

@@ -30,7 +30,7 @@
  */
 static mode_t mode_of_new(const sc_job *job)
 {
-    int is_known = job->flags & SC_MODE && job->src_st.st_mode;
+    int is_known = job->flags & SC_COPY_MODE && job->src_st.st_mode;
     return is_known ? (job->src_st.st_mode & 0777) | S_IWUSR : 0666;
 }
 
