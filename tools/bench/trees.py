@@ -124,7 +124,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     arguments.add_path(parser)
     add, positive = parser.add_argument, arguments.positive
     add("--files", type=positive, default=10_000, metavar="N", help="default: 10000")
-    add("--size", type=positive, default=4096, metavar="BYTES", help="of each file: 4096")
+    add("--size", type=int, default=4096, metavar="BYTES", help="of each file: 4096")
     add("--directories", type=positive, default=1, metavar="N", help="over so many: 1")
     add("--rounds", type=positive, default=3, metavar="N", help="copies by each tool: 3")
     add("--workers", type=positive, metavar="N", help="of speedcopy; default: its own choice")
