@@ -148,7 +148,9 @@ def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mecha
             by_server = None if before is None or after is None else after > before
             if src.is_smb and dst.is_smb:
                 by_server = answers.get(reasons.COPYCHUNK) == ""
-            answer = Mechanism(name, "works", "", reasons.works(name, src, dst, by_server))
+            clones = answers.get(reasons.FICLONE) == ""
+            sentence = reasons.works(name, src, dst, by_server=by_server, clones=clones)
+            answer = Mechanism(name, "works", "", sentence)
         made.append(answer)
     return tuple(made)
 

@@ -100,11 +100,14 @@ _ALL_DECLINED: tuple[tuple[tuple[str, ...], Callable[[Pair], bool], str], ...] =
     (("no data",), _always, "the call succeeded and copied nothing"),
 )
 
+#: File systems that have no copy of their own: the kernel clones, or else reads and writes.
+_copied_by_the_kernel = _on("bcachefs", "btrfs", "exfat", "ext", "f2fs", "tmpfs", "vfat", "xfs")
+
 #: What it means that a mechanism works.
 _WORKS = {
     FICLONE: "the two files share the data",
     COPYCHUNK: "the server copies",
-    COPY_FILE_RANGE: "the file system copies",
+    COPY_FILE_RANGE: "the file system copies, or else the kernel of this machine",
     "sendfile": "the kernel of this machine moves the bytes",
     "read/write": "this program moves the bytes",
     "CopyFile2": "Windows has the server or the storage copy where they can",
@@ -129,12 +132,18 @@ def not_asked(mechanism: str, src: Place, dst: Place) -> str:
     return "does not apply to these files"
 
 
-def works(mechanism: str, src: Place, dst: Place, by_server: Optional[bool]) -> str:
+def works(
+    mechanism: str, src: Place, dst: Place, *, by_server: Optional[bool], clones: bool
+) -> str:
     """What it means that a mechanism works.
 
     ``by_server`` is whether copy_file_range is a server's copy here, None where there is no server
-    or the client does not say.
+    or the client does not say. ``clones`` is whether FICLONE works.
     """
+    if mechanism == COPY_FILE_RANGE and _copied_by_the_kernel((src, dst)):
+        if clones:
+            return "the two files share the data, where whole blocks are copied"
+        return "the kernel copies, and all bytes pass through this machine"
     if mechanism == COPY_FILE_RANGE and by_server is not None:
         if not by_server:
             return "but the client of this machine reads and writes"

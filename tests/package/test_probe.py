@@ -90,6 +90,10 @@ def test_file_systems(kind: str, mounts: Mounts) -> None:
     assert found.dst.file_system == kind.split(maxsplit=1)[0]
     assert answers(found) == KINDS[kind]
     assert found.mechanisms[0].sentence == SENTENCES[kind]
+    by_range = (
+        "share the data" if KINDS[kind]["FICLONE"] == "works" else "pass through this machine"
+    )
+    assert by_range in found.mechanisms[2].sentence
     assert [name for name in os.listdir(mounts[kind]) if name.startswith(".speedcopy")] == []
 
 
@@ -332,3 +336,30 @@ REASONS: tuple[tuple[str, str, Place, Place, str], ...] = (
 def test_reasons(mechanism: str, refusal: str, src: Place, dst: Place, expected: str) -> None:
     """Each refusal has a sentence that names what is missing."""
     assert expected in reasons.declined(mechanism, refusal, src, dst)
+
+
+WORKS: tuple[tuple[str, Place, Optional[bool], bool, str], ...] = (
+    (FICLONE, disk("btrfs"), None, True, "the two files share the data"),
+    (FICLONE, nfs("4.2"), True, True, "the server shares the data"),
+    (COPYCHUNK, smb(), True, False, "the server copies"),
+    (RANGE, smb(), True, False, "the server copies"),
+    (RANGE, nfs("4.2"), False, False, "but the client of this machine reads and writes"),
+    (RANGE, disk("xfs"), None, True, "the two files share the data, where"),
+    (RANGE, disk("xfs"), None, False, "the kernel copies, and all bytes pass through"),
+    (RANGE, disk("ext4"), None, False, "the kernel copies, and all bytes pass through"),
+    (RANGE, disk("fuse.mergerfs"), None, False, "the file system copies, or else the kernel"),
+    (RANGE, nfs("4.2"), None, False, "the file system copies, or else the kernel"),
+)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "place", "by_server", "clones", "expected"),
+    WORKS,
+    ids=[f"{row[0]} {row[1].protocol or row[1].file_system} {row[2]} {row[3]}" for row in WORKS],
+)
+def test_works(
+    mechanism: str, place: Place, by_server: Optional[bool], *, clones: bool, expected: str
+) -> None:
+    """Who copies, if it is known."""
+    told = reasons.works(mechanism, place, place, by_server=by_server, clones=clones)
+    assert told.startswith(expected)
