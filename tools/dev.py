@@ -4,9 +4,13 @@
     python3 tools/dev.py test [ARGUMENTS OF pytest]
     python3 tools/dev.py python [ARGUMENTS]
 
-Needs Python 3.9 or later with pip or venv, and a C compiler. The first run takes one or two minutes
+Needs Python 3.9 or later with pip or venv, and a C compiler. The first run takes up to two minutes
 and needs the network; so does a run after a change of what is compiled. The environment is a folder
-.venv-* in the checkout, one for each Python. Removing .venv-* undoes all of this.
+.venv-* in the checkout, one for each Python; removing it makes the next run start anew. The compiled
+extension and the caches of the tests are also written to the checkout. "git clean -Xdn" lists all
+that was made, and "git clean -Xdf" removes it.
+
+"test" without a path leaves out tests/tools and tests/benchmarks: name them to run them.
 """
 
 import os

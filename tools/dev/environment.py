@@ -71,7 +71,7 @@ def set_up() -> None:
             say("what is compiled has changed: installing again, needs the network")
         else:
             again = " again, as it is not complete" if ENVIRONMENT.exists() else ""
-            say(f"making {ENVIRONMENT.name}{again}: takes 1 or 2 minutes, needs the network")
+            say(f"making {ENVIRONMENT.name}{again}: takes up to 2 minutes, needs the network")
             make_environment()
         install(before)
         say(f"ready after {time.monotonic() - started:.0f} s")

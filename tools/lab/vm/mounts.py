@@ -22,7 +22,7 @@ class Mount(NamedTuple):  # not a dataclass: the guest would import that for hal
     """One row: where a directory comes from and why it is worth a test."""
 
     name: str
-    kind: str  # disk, tmpfs, overlay, smb, nfs or ksmbd: one function each in guest.py
+    kind: str  # disk, tmpfs, overlay, smb, nfs or ksmbd: one function each in guest_mounts.py
     best: str  # how a whole file is copied: by a clone, or its bytes by the server or the client
     text: str
     disk: str = ""  # the file system that holds its bytes
