@@ -6,9 +6,9 @@
 
 Needs Python 3.9 or later with pip or venv, and a C compiler. The first run takes up to two minutes
 and needs the network; so does a run after a change of what is compiled. The environment is a folder
-.venv-* in the checkout, one for each Python; removing it makes the next run start anew. The compiled
-extension and the caches of the tests are also written to the checkout. "git clean -Xdn" lists all
-that was made, and "git clean -Xdf" removes it.
+.venv-* in the checkout, one for each Python. If it is removed, the next run makes it again. The
+compiled extension and the caches of the tests are also written to the checkout. "git clean -Xdn"
+lists all that was made, and "git clean -Xdf" removes it.
 
 "test" without a path leaves out tests/tools and tests/benchmarks: name them to run them.
 """
