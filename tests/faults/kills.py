@@ -28,9 +28,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from faults.mechanisms import ROWS, Kind, before
 from faults.power_cuts import SYSTEMS, copy_in_place, mounted_image, workshop
 from faults.remains import Row, Table, classify, contents, format_table
-from support.filesystems import UnavailableError, mount_privately, run
+from support.filesystems import CLONING, UnavailableError, mount_privately, run
 from support.layout import pattern
 from support.sizes import MIB
 
@@ -54,12 +55,30 @@ FICLONE, FICLONERANGE = 0x40049409, 0x4020940D
 
 
 class Way(NamedTuple):
-    """How the bytes are moved: on what file systems, and what must be refused to get there."""
+    """How the bytes are moved, and on what file systems.
+
+    Where clones are allowed, all of the file systems make them, or none does.
+    """
 
     mechanism: str
     reflink: str
     places: tuple[str, ...]
-    refused: tuple[str, ...] = ()
+
+    @property
+    def shares(self) -> bool:
+        """Whether dst shares the extents of src."""
+        row = ROWS[self.mechanism]
+        return row.shares and self.reflink != "never" and self.places[0] in CLONING
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The calls of faster mechanisms, which must be refused."""
+        rows = before(self.mechanism)
+        if self.reflink == "never":
+            rows = [row for row in rows if not row.shares]
+        if self.places[0] not in CLONING:
+            rows = [row for row in rows if row.kind is not Kind.WHOLE_FILE]
+        return tuple(row.call for row in rows)
 
     def __str__(self) -> str:
         """An id for pytest and for the table."""
@@ -70,22 +89,22 @@ WAYS = (
     Way("FICLONE", "auto", ("btrfs", "xfs")),
     Way("FICLONE", "always", ("xfs", "btrfs")),
     Way("copy_file_range", "auto", ("ext4", "tmpfs")),
-    Way("copy_file_range", "auto", ("btrfs", "xfs"), ("FICLONE",)),
+    Way("copy_file_range", "auto", ("btrfs", "xfs")),
     Way("sendfile", "never", ("ext4", "tmpfs", "btrfs", "xfs")),
-    Way("read/write", "never", ("tmpfs", "btrfs"), ("sendfile",)),
+    Way("read/write", "never", ("tmpfs", "btrfs")),
 )
 #: For a copy in place, which shows that the test sees what must not be done.
 CONTROL = Way("read/write", "never", ("tmpfs",))
-ROWS = [(way, place) for way in WAYS for place in way.places]
+CASES = [(way, place) for way in WAYS if way.mechanism in ROWS for place in way.places]
 
 
 def refuse(names: tuple[str, ...]) -> None:
     """Has the kernel answer ENOSYS from now on, as in a container: seccomp(2)."""
     if not names:
         return
-    numbers = CALLS.get(platform.machine())
-    if not numbers:
-        msg = "the numbers of this machine's system calls are not known here"
+    numbers = CALLS.get(platform.machine(), {})
+    if not numbers.keys() >= set(names):
+        msg = f"the numbers of this machine's system calls are not known here: {', '.join(names)}"
         raise UnavailableError(msg)
     load, equal, answer = 0x20, 0x15, 0x06
     allow, fail = 0x7FFF0000, 0x00050000 | errno.ENOSYS
@@ -124,11 +143,12 @@ def copier(way: Way, tool: str) -> Callable[[Path, Path], Optional[str]]:
         refuse(way.refused)
         os.execlp("cp", "cp", f"--reflink={clone}", src, dst)  # noqa: S606
 
-    def by_python(src: Path, dst: Path) -> None:
+    def by_shutil(src: Path, dst: Path) -> None:
         refuse(way.refused)
-        (copy_in_place if tool == "in place" else shutil.copyfile)(src, dst)
+        shutil.copyfile(src, dst)
 
-    return {"speedcopy": by_ours, "cp": by_cp}.get(tool, by_python)
+    copiers = {"speedcopy": by_ours, "cp": by_cp, "shutil": by_shutil, "in place": copy_in_place}
+    return copiers[tool]
 
 
 def copy_in_child(
@@ -173,10 +193,9 @@ def fragment(path: Path, size: int) -> None:
 
 def make_src(folder: Path, way: Way) -> Path:
     """A file whose copy takes some hundredths of a second, made once."""
-    clones = "FICLONE" in (way.mechanism, *way.refused)
-    src = folder / ("fragmented" if clones else "plain")
+    src = folder / ("fragmented" if way.shares else "plain")
     if not src.exists():
-        if clones:
+        if way.shares:
             fragment(src, 16 * MIB)
         else:
             src.write_bytes(pattern(16 * MIB + 1001, "src"))
@@ -216,6 +235,9 @@ def count_kills(
 
     Raises UnavailableError.
     """
+    if way.mechanism not in ROWS:
+        msg = "not a mechanism of this platform"
+        raise UnavailableError(msg)
     src, dst = make_src(folder, way), folder / "dst"
     new, copy = src.read_bytes(), copier(way, tool)
     found: dict[str, Counter[str]] = {}
@@ -252,7 +274,7 @@ def main(arguments: list[str]) -> int:
     table: Table = defaultdict(Counter)
     chance = random.Random(options.seed)  # noqa: S311
     try:
-        for way, name in ROWS:
+        for way, name in CASES:
             with place(name) as folder:
                 for tool in ("speedcopy", "shutil", "cp"):
                     for case, counts in count_kills(

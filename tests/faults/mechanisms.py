@@ -103,6 +103,9 @@ MISSING = "".join(
 #: The mechanisms that may share extents.
 SHARING = {row.name for row in EXPECTED if row.shares}
 
+#: Those that never do.
+NOT_SHARING = {row.name for row in EXPECTED if not row.shares}
+
 #: Those that are built in and that the interposer reaches.
 ROWS = {row.name: row for row in EXPECTED if row.call and row.name in NATIVE}
 
@@ -133,7 +136,7 @@ def possible(rules: tuple[Rule, ...]) -> bool:
     return not any(rule.call in _ABSENT for rule in rules)
 
 
-def _before(mechanism: str) -> list[Mechanism]:
+def before(mechanism: str) -> list[Mechanism]:
     """The rows that are asked first, on a disk."""
     return [
         row for row in takewhile(lambda row: row.name != mechanism, ROWS.values()) if not row.smb
@@ -142,13 +145,13 @@ def _before(mechanism: str) -> list[Mechanism]:
 
 def reaching(mechanism: str) -> tuple[Rule, ...]:
     """Rules with which ``mechanism`` is the first that can move the bytes."""
-    refused = [fail(row.call, getattr(errno, row.refusal)) for row in _before(mechanism)]
+    refused = [fail(row.call, getattr(errno, row.refusal)) for row in before(mechanism)]
     return (*refused, *(on_smb() if ROWS[mechanism].smb else ()))
 
 
 def declined_before(mechanism: str) -> dict[str, str]:
     """What Transfer.declined holds when :func:`reaching` got there."""
-    return {row.name: row.refusal for row in _before(mechanism)}
+    return {row.name: row.refusal for row in before(mechanism)}
 
 
 def following(mechanism: str) -> str:
