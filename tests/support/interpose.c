@@ -305,6 +305,7 @@ KNOWN(stat)
 
 ON_FD(off_t, lseek, (int fd, off_t offset, int whence), (fd, offset, whence))
 ON_FD(int, ftruncate, (int fd, off_t size), (fd, size))
+ON_FD(int, fsync, (int fd), (fd))
 
 /* Metadata: the calls of a copy, and behind each the one that Python's os makes. */
 ON_FD(int, futimens, (int fd, const struct timespec times[2]), (fd, times))

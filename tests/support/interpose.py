@@ -82,17 +82,17 @@ def signalled(call: str, number: int, *, skip: int = 0, times: int = 1, where: s
 
 def on_smb() -> tuple[Rule, ...]:
     """Both files look as if they lay on one SMB mount."""
-    return _possible(Rule("CIFS_IOC_GET_MNT_INFO", "answer"), *_on(SMB2_MAGIC))
+    return _available(Rule("CIFS_IOC_GET_MNT_INFO", "answer"), *_on(SMB2_MAGIC))
 
 
 def on_nfs() -> tuple[Rule, ...]:
     """Both files look as if they lay on one share, which does not clone."""
-    return _possible(*_NO_CLONES, *_on(NFS_MAGIC))
+    return _available(*_NO_CLONES, *_on(NFS_MAGIC))
 
 
 def on_disk() -> tuple[Rule, ...]:
     """Both files look as if they lay on one disk, which does not clone."""
-    return _possible(*_NO_CLONES, *_on(EXT_MAGIC))
+    return _available(*_NO_CLONES, *_on(EXT_MAGIC))
 
 
 _NO_CLONES = (fail("FICLONE", errno.EOPNOTSUPP), fail("FIDEDUPERANGE", errno.EOPNOTSUPP))
@@ -107,7 +107,7 @@ def _on(kind: int) -> tuple[Rule, ...]:
     )
 
 
-def _possible(*rules: Rule) -> tuple[Rule, ...]:
+def _available(*rules: Rule) -> tuple[Rule, ...]:
     """Those about calls that this platform has."""
     return tuple(rule for rule in rules if rule.call in _known(_library()))
 
@@ -242,17 +242,17 @@ class Worker:
     def call(
         self, function: Callable[..., Any], rules: Iterable[Rule], src: PathLike, *others: object
     ) -> Any:
-        """Both."""
+        """Has the process call a function, and returns what that returned."""
         self.start(function, rules, src, *others)
         return self.result()
 
     def start_copy(self, src: PathLike, dst: PathLike, *rules: Rule, **options: object) -> None:
         """Begins a copy with ``options`` of transfer(); a disk that does not clone by default."""
-        disk = _possible(*_NO_CLONES, Rule("fstatfs", "answer", EXT_MAGIC))
+        disk = _available(*_NO_CLONES, Rule("fstatfs", "answer", EXT_MAGIC))
         self.start(copy, (*rules, *disk), src, str(dst), options)
 
     def copy(self, src: PathLike, dst: PathLike, *rules: Rule, **options: object) -> Result:
-        """Makes one."""
+        """Makes a copy as :meth:`start_copy` does, and waits for its result."""
         self.start_copy(src, dst, *rules, **options)
         result: Result = self.result()
         return result
@@ -315,7 +315,8 @@ def obey(library: str) -> None:
         try:
             function, rules, src, others = pickle.loads(bytes.fromhex(line))  # noqa: S301
             folder = os.path.dirname(src)
-            assert {rule.call for rule in rules} <= _known(library), rules
+            unknown = {rule.call for rule in rules} - _known(library)
+            assert not unknown, f"interpose*.c does not have the call {', '.join(sorted(unknown))}"
             _set_rules(folder, rules)
             returned = function(src, *others)
             ended = time.monotonic()
