@@ -1,5 +1,7 @@
 """The suite's options, the folders it copies in, and checks that run after every test."""
 
+# ruff: noqa: E402 (pytest rewrites only what is imported after it was registered)
+
 from __future__ import annotations
 
 import shutil
@@ -9,6 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import pytest
+
+#: The packages of helpers: their asserts show values, as those of the tests do.
+pytest.register_assert_rewrite(
+    "support", "contract", "faults", "metadata", "shares", "trees", "windows"
+)
+
 from support.descriptors import descriptors
 from support.filesystems import Mounts
 from support.lab_mounts import MOUNTED, NO_LAB, SKIPPED, chosen, dealt, is_on, remove, root
