@@ -10,7 +10,7 @@ import errno
 import sys
 from enum import Enum
 from itertools import product, takewhile
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import pytest
 from support.interpose import Rule, fail, on_nfs, on_smb, short, slow
@@ -18,7 +18,7 @@ from support.interpose import Rule, fail, on_nfs, on_smb, short, slow
 from speedcopy import _loader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: The native table; empty where there is none.
 NATIVE = _loader.native.MECHANISMS if _loader.native else ()
@@ -131,9 +131,22 @@ def require(*mechanisms: str) -> None:
         pytest.skip(f"no {missing[0]} on this platform", allow_module_level=True)
 
 
-def possible(rules: tuple[Rule, ...]) -> bool:
-    """Whether none of the rules is about a mechanism that this platform has not got."""
-    return not any(rule.call in _ABSENT for rule in rules)
+def runnable(table: Mapping[str, tuple[Rule, ...]]) -> list[Any]:
+    """The names in a table of rules, for pytest; those about other platforms' calls are skipped."""
+    absent = {name: [rule.call for rule in table[name] if rule.call in _ABSENT] for name in table}
+    return [
+        pytest.param(name, marks=[_skip(f"no {call} on this platform") for call in calls[:1]])
+        for name, calls in absent.items()
+    ]
+
+
+def some(cases: Iterable[Any], what: str) -> list[Any]:
+    """The cases of a test; if there are none, one that is skipped because there is no ``what``."""
+    return [*cases] or [pytest.param(None, marks=_skip(f"no {what} on this platform"))]
+
+
+def _skip(reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.skip(reason=reason)
 
 
 def before(mechanism: str) -> list[Mechanism]:

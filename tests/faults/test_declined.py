@@ -28,9 +28,10 @@ from faults.mechanisms import (
     Answer,
     declined_before,
     following,
-    possible,
     reaching,
     require,
+    runnable,
+    some,
 )
 from support.interpose import (
     ROOT,
@@ -51,8 +52,11 @@ if TYPE_CHECKING:
 
 require(READ_WRITE)
 
+#: What a platform lacks that only reads and writes.
+FASTER = "mechanism that can decline"
 
-@pytest.mark.parametrize("mechanism", [name for name in ROWS if name != READ_WRITE])
+
+@pytest.mark.parametrize("mechanism", some((name for name in ROWS if name != READ_WRITE), FASTER))
 def test_table_is_complete(mechanism: str) -> None:
     """Each errno that the sources name for a mechanism is tried."""
     native = ROOT / "speedcopy" / "native" / "posix"
@@ -71,7 +75,7 @@ def test_table_is_complete(mechanism: str) -> None:
 
 
 @pytest.mark.parametrize("length", ["new", "longer"])
-@pytest.mark.parametrize("row", DECLINING, ids=str)
+@pytest.mark.parametrize("row", some(DECLINING, FASTER), ids=str)
 def test_declined(worker: Worker, folder: Path, row: Answer, length: str) -> None:
     """A refusal, at any offset, is followed by the next mechanism from where it stood."""
     result = Files.make(folder, SMALL, length).copied(worker, *row.rules())
@@ -187,9 +191,7 @@ ON_SMB: dict[str, tuple[Rule, ...]] = {
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize(
-    "pattern", [name for name, rules in {**PATTERNS, **ON_SMB}.items() if possible(rules)]
-)
+@pytest.mark.parametrize("pattern", runnable({**PATTERNS, **ON_SMB}))
 def test_no_tail_and_no_gap(worker: Worker, folder: Path, pattern: str, length: str) -> None:
     """However the bytes came, dst is src and no byte more."""
     for size in (1, 4096, SMALL, MIB, MIB + 1, LARGE):
@@ -238,7 +240,7 @@ HOLES: dict[str, tuple[Rule, ...]] = {
 
 
 @pytest.mark.parametrize("extents", [(), (0,), (MIB, 3 * MIB), (4 * MIB - 65_536,)], ids=str)
-@pytest.mark.parametrize("known", [name for name, rules in HOLES.items() if possible(rules)])
+@pytest.mark.parametrize("known", runnable(HOLES))
 def test_holes(worker: Worker, folder: Path, known: str, extents: tuple[int, ...]) -> None:
     """Between holes, too, the next mechanism goes on from where the last one stood."""
     files = holey(folder, *extents)

@@ -15,9 +15,9 @@ from faults.mechanisms import (
     FICLONE,
     MOVING,
     READ_WRITE,
-    possible,
     reaching,
     require,
+    runnable,
     slow_disk,
 )
 from support.interpose import (
@@ -69,7 +69,7 @@ SHORT: dict[str, tuple[Rule, ...]] = {
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, MIB, MIB + 1])
-@pytest.mark.parametrize("mover", [name for name, rules in SHORT.items() if possible(rules)])
+@pytest.mark.parametrize("mover", runnable(SHORT))
 def test_short_copy(worker: Worker, folder: Path, mover: str, size: int) -> None:
     """A copy that ends at once is told of once."""
     src, dst = make(folder, size)
