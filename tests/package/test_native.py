@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import errno
+import functools
 import importlib
+import operator
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -15,7 +19,7 @@ import pytest
 from faults.mechanisms import EXPECTED, MISSING
 
 import speedcopy
-from speedcopy import _loader, _plain
+from speedcopy import _errors, _loader, _plain, _results
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -51,6 +55,10 @@ NUMBERS = {
     **dict.fromkeys(("mips", "mips64", "ppc", "ppc64", "ppc64le"), OTHERS),
     **dict.fromkeys(("sparc", "sparc64", "alpha"), OTHERS),
 }
+
+
+#: The codes for what has no errno, by name.
+OWN_CODES: dict[str, int] = dict(ffi.typeof("enum sc_code").relements)
 
 
 @pytest.fixture
@@ -154,14 +162,15 @@ def test_shared_constants() -> None:
 @pytest.mark.parametrize(
     ("name", "key"),
     [
-        *(("linux", "linux"), ("linux2", "linux"), ("win32", "win32"), ("darwin", None)),
-        *(("freebsd14", None), ("cygwin", None), ("plan9", None)),
+        *(("amoeba", "amoeba"), ("amoeba5", "amoeba"), ("amoeba5.3", "amoeba")),
+        *(("plan9", "plan9"), ("plan10", None), ("inferno", None)),
     ],
 )
 def test_target(
     build_ffi: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str, key: Optional[str]
 ) -> None:
     """A platform is known with and without its version; another one can be compiled for."""
+    monkeypatch.setattr(build_ffi, "PLATFORMS", {"amoeba": None, "plan9": None})
     monkeypatch.setenv(build_ffi.TARGET, name)
     assert build_ffi.target() == key
     monkeypatch.delenv(build_ffi.TARGET)
@@ -169,9 +178,12 @@ def test_target(
     assert build_ffi.target() == key
 
 
-def test_versioned_platform(build_ffi: ModuleType) -> None:
-    """FreeBSD has its version in its name."""
+def test_platforms_of_python(build_ffi: ModuleType) -> None:
+    """FreeBSD has its version in its name; the digits of Windows belong to it."""
     assert build_ffi.key_of("freebsd14") == "freebsd"
+    assert build_ffi.key_of("linux2") == "linux"
+    for platform in build_ffi.PLATFORMS:
+        assert build_ffi.key_of(platform) == platform
 
 
 def test_mechanisms() -> None:
@@ -247,13 +259,45 @@ def test_codes(folder: Path) -> None:
 
 def test_codes_are_no_errnos() -> None:
     """Codes lie above every errno and below the places."""
-    codes = [getattr(lib, name) for name in dir(lib) if name.startswith("SC_")]
-    own = {code for code in codes if 0x7000 <= code < 0x8000}
     places = {lib.SC_AT_SRC, lib.SC_AT_DST, lib.SC_AT_BOTH}
-    assert len(own) == 5
-    assert max(own) < min(places)
-    assert all(code > 0x1000 for code in own)
+    assert max(OWN_CODES.values()) < min(places)
+    assert min(OWN_CODES.values()) > max(0x1000, *errno.errorcode)
+    assert len(set(OWN_CODES.values())) == len(OWN_CODES)
     assert lib.SC_AT_SRC | lib.SC_AT_DST == lib.SC_AT_BOTH
+
+
+def is_raised_as_ctrl_c(result: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a result of the native layer says that the copy was stopped."""
+    monkeypatch.setattr(boundary, "sc_copy", lambda *_: result)
+    try:
+        returned: int = boundary.copy("src", "dst", 0, None, None)
+    except KeyboardInterrupt:
+        return True
+    assert returned == result
+    return False
+
+
+@pytest.mark.parametrize("name", OWN_CODES)
+def test_each_code_is_decoded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code of ours is an exception of its own, a reason in ``declined``, or stops the copy."""
+    code = OWN_CODES[name]
+    with pytest.raises(OSError) as raised:  # noqa: PT011 (which one is the question)
+        _results.raise_for(-(code | lib.SC_AT_SRC), "src", "dst")
+    (reason,) = _results.declined(ffi.new("sc_report *", {"declined": [code]})).values()
+    ways = (
+        isinstance(raised.value, (shutil.SameFileError, shutil.SpecialFileError)),
+        reason != _errors.name_of(code),
+        is_raised_as_ctrl_c(-(code | lib.SC_AT_BOTH), monkeypatch),
+    )
+    assert ways.count(True) == 1
+
+
+def test_flags_are_disjoint() -> None:
+    """No flag has a bit of another one or of a row of the table, and all fit into an int."""
+    flags = {name: getattr(lib, name) for name in ffi.typeof("enum sc_flag").relements}
+    row = flags.pop("SC_SKIP_ROW")
+    bits = [*flags.values(), *(row << number for number in range(lib.SC_MAX_MECHANISMS))]
+    assert sum(bits) == functools.reduce(operator.or_, bits) < 2**31
 
 
 class TestDeclarations:
