@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import re
 from pathlib import Path
@@ -212,6 +213,13 @@ def test_files_named_in_sources_are_there() -> None:
         if not is_there(name, path.parent)
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("keyword", list(inspect.signature(speedcopy.transfer).parameters)[2:])
+def test_each_keyword_is_described(keyword: str) -> None:
+    """usage.md names all that transfer() can be given besides src and dst."""
+    code = re.findall(r"`[^`]+`", prose(ROOT / "docs" / "usage.md"))
+    assert any(re.search(rf"\b{keyword}\b", span) for span in code)
 
 
 def test_no_page_repeats_another() -> None:
