@@ -184,9 +184,10 @@ def copy_under_signals(src: str, dst: Path, kind: str) -> list[str]:
     """A slow copy, and two signals while it is in C, both of whose handlers raise; what is lost."""
     raised: list[BaseException] = []
 
-    def handler(number: int, _frame: Optional[FrameType]) -> NoReturn:
-        raised.append(Second(number))
-        raise raised[-1]
+    def handler(number: int, _frame: Optional[FrameType]) -> None:
+        if copying:
+            raised.append(Second(number))
+            raise raised[-1]
 
     def progress(_copied: int, _total: int) -> None:
         if kind == "raises":
@@ -200,7 +201,7 @@ def copy_under_signals(src: str, dst: Path, kind: str) -> list[str]:
 
     before = {number: signal.signal(number, handler) for number in (signal.SIGUSR1, signal.SIGUSR2)}
     caught: Optional[BaseException] = None
-    late: list[BaseException] = []
+    copying = True
     sender = threading.Thread(target=send)
     sender.start()
     try:
@@ -208,11 +209,8 @@ def copy_under_signals(src: str, dst: Path, kind: str) -> list[str]:
         speedcopy.copyfile(src, dst, progress=callback)
     except BaseException as error:  # noqa: BLE001
         caught = error
-    for _ in range(3):
-        try:  # a signal may come when the copy is over
-            sender.join()
-        except Second as error:  # noqa: PERF203
-            late.append(error)
+    copying = False  # a progress that raises may have ended the copy before the signals
+    sender.join()
     for number, handled in before.items():
         signal.signal(number, handled)
-    return [repr(error) for error in raised if error not in (*chain(caught), *late)]
+    return [repr(error) for error in raised if error not in chain(caught)]
