@@ -56,6 +56,20 @@ PLATFORMS = {
         (("_GNU_SOURCE", None), _LARGE_FILES),
         _HIDDEN,
     ),
+    "darwin": Platform(
+        "char",
+        ("speedcopy.h",),
+        (*_POSIX, *_files("posix", "macos", "macos_clone", "defaults")),
+        (_LARGE_FILES,),
+        _HIDDEN,
+    ),
+    "freebsd": Platform(
+        "char",
+        ("speedcopy.h",),
+        (*_POSIX, *_files("posix", "freebsd", "defaults")),
+        (_LARGE_FILES,),
+        _HIDDEN,
+    ),
     "win32": Platform(
         "wchar_t",
         ("speedcopy.h", "windows/copyfile2.h"),

@@ -11,7 +11,7 @@ import sys
 import warnings
 
 #: ``sys.platform`` starts with these where there is a native layer: the keys of build_ffi.py.
-SUPPORTED = ("linux", "win32")
+SUPPORTED = ("linux", "darwin", "freebsd", "win32")
 
 native = None
 why_not = ""

@@ -1,0 +1,41 @@
+/*
+ * The mechanisms of macOS, fastest first. Each is one function with one call that copies.
+ *
+ * table.c decides what an errno means; here every errno is only returned. fcopyfile is not used. It
+ * reads and writes as read_write.c does, truncates dst to the bytes of this call, even if an
+ * earlier mechanism has copied some, and is not interrupted (Apple's copyfile-224, copyfile.c).
+ * docs/macos.md says what has run on a Mac.
+ */
+#include "macos.h"
+
+static int dst_is_new(const sc_job *job)
+{
+    return job->created;
+}
+
+/*
+ * Carries the quarantine, as the fcopyfile of the standard library does. As there, an attribute
+ * that cannot be read is none, and one that cannot be set fails the copy.
+ */
+static int carry_quarantine(const sc_job *job)
+{
+    char value[SC_LONGEST_NAMES];
+    ssize_t size = fgetxattr(job->src_fd, SC_QUARANTINE, value, sizeof value, 0, 0);
+    if (size < 0)
+        return 0;
+    return fsetxattr(job->dst_fd, SC_QUARANTINE, value, (size_t)size, 0, 0) < 0 ? -errno : 0;
+}
+
+/* dst is marked before it has data: whoever opens it meanwhile sees the quarantine. */
+static int64_t read_write(sc_job *job, int64_t length)
+{
+    int is_start = job->copied == 0 && S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
+    int result = is_start ? carry_quarantine(job) : 0;
+    return result < 0 ? result : sc_read_write(job, length);
+}
+
+const sc_mechanism sc_mechanisms[] = {
+    {"fclonefileat", sc_clone, dst_is_new, SC_WHOLE_FILE | SC_CLONES},
+    {"read/write", read_write, NULL, SC_ANY_FILE},
+    {NULL, NULL, NULL, 0},
+};
