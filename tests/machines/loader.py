@@ -1,0 +1,252 @@
+"""Runs functions of a library for macOS on an emulated processor.
+
+The library is the real machine code, linked by ``tools/cross.py build``. What it imports leads to
+traps, which a model of libSystem serves (:mod:`machines.libsystem`).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+import lief
+import unicorn
+from unicorn import arm64_const as arm
+from unicorn import x86_const as x86
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+lief.logging.disable()
+
+#: Addresses. Pages that are not mapped lie between these, so that an access beyond one is noticed.
+IMAGE = 0x1_0000_0000
+TRAPS = 0x2_0000_0000
+STACK = 0x3_0000_0000
+HEAP = 0x4_0000_0000
+
+STACK_SIZE = 1 << 20
+HEAP_SIZE = 8 << 20
+PAGE = 1 << 12
+
+#: Bytes from one trap to the next. The first one is where a call returns to.
+TRAP = 16
+
+
+class ModelError(BaseException):
+    """The code did what no program for macOS may do. No test may catch this as a copy's error."""
+
+
+class Processor(NamedTuple):
+    """What the calling convention of macOS makes of a processor.
+
+    ``variadic_on_stack``: the arguments after the named ones are on the stack (Apple: Writing ARM64
+    code for Apple platforms); elsewhere they follow in registers.
+    """
+
+    kind: int
+    mode: int
+    arguments: tuple[int, ...]
+    result: int
+    counter: int
+    stack: int
+    link: Optional[int]
+    variadic_on_stack: bool
+
+
+PROCESSORS = {
+    "arm64": Processor(
+        unicorn.UC_ARCH_ARM64,
+        unicorn.UC_MODE_ARM,
+        tuple(getattr(arm, f"UC_ARM64_REG_X{number}") for number in range(8)),
+        arm.UC_ARM64_REG_X0,
+        arm.UC_ARM64_REG_PC,
+        arm.UC_ARM64_REG_SP,
+        arm.UC_ARM64_REG_X30,
+        variadic_on_stack=True,
+    ),
+    "x86_64": Processor(
+        unicorn.UC_ARCH_X86,
+        unicorn.UC_MODE_64,
+        tuple(getattr(x86, f"UC_X86_REG_{name}") for name in "RDI RSI RDX RCX R8 R9".split()),
+        x86.UC_X86_REG_RAX,
+        x86.UC_X86_REG_RIP,
+        x86.UC_X86_REG_RSP,
+        None,
+        variadic_on_stack=False,
+    ),
+}
+
+
+class Image:
+    """A library, relocated to :data:`IMAGE`, with a trap for each import."""
+
+    def __init__(self, path: Path, processor: str) -> None:
+        """Reads the file."""
+        self.processor = PROCESSORS[processor]
+        binary = lief.parse(str(path))
+        assert isinstance(binary, lief.MachO.Binary), path
+        self.segments = {
+            segment.virtual_address: (bytearray(segment.content), segment.virtual_size)
+            for segment in binary.segments
+            if segment.name != "__LINKEDIT"
+        }
+        for relocation in binary.relocations:
+            self._write(relocation.address, self._read(relocation.address) + IMAGE)
+        self.imports: list[str] = [""]
+        for binding in binary.bindings:
+            assert binding.symbol is not None
+            self._write(binding.address, TRAPS + TRAP * len(self.imports))
+            self.imports.append(str(binding.symbol.name).removeprefix("_"))
+        (exported,) = [each for each in binary.exported_symbols if each.name == "_speedcopy"]
+        self.copy, self.mechanism_name = (self._read(exported.value + at) for at in (0, 8))
+
+    def _find(self, address: int) -> tuple[bytearray, int]:
+        for start, (content, _) in self.segments.items():
+            if start <= address < start + len(content):
+                return content, address - start
+        msg = f"nothing at {address:#x}"
+        raise ModelError(msg)
+
+    def _read(self, address: int) -> int:
+        content, offset = self._find(address)
+        value: int = struct.unpack_from("<Q", content, offset)[0]
+        return value
+
+    def _write(self, address: int, value: int) -> None:
+        content, offset = self._find(address)
+        struct.pack_into("<Q", content, offset, value)
+
+
+def _rounded(size: int) -> int:
+    return -(-size // PAGE) * PAGE
+
+
+class Machine:
+    """A processor with memory, and the library in it. Runs one call at a time."""
+
+    def __init__(self, image: Image) -> None:
+        """Loads the image."""
+        self.image = image
+        self.processor = image.processor
+        self.uc = unicorn.Uc(self.processor.kind, self.processor.mode)
+        for start, (content, size) in image.segments.items():
+            self.uc.mem_map(IMAGE + start, _rounded(max(size, len(content))))
+            self.uc.mem_write(IMAGE + start, bytes(content))
+        self.uc.mem_map(TRAPS, PAGE)
+        self.uc.mem_map(STACK, STACK_SIZE)
+        self.uc.mem_map(HEAP, HEAP_SIZE)
+        self.uc.hook_add(
+            unicorn.UC_HOOK_CODE, lambda *_: self.uc.emu_stop(), begin=TRAPS, end=TRAPS + PAGE - 1
+        )
+        if self.processor.kind == unicorn.UC_ARCH_ARM64:
+            self.uc.reg_write(arm.UC_ARM64_REG_CPACR_EL1, 3 << 20)  # switches NEON on
+        self.allocated: dict[int, int] = {}
+        self._heap_end = HEAP + 64
+        self.errno = HEAP
+        self.serve: Callable[[str], int] = lambda name: self._refuse(name)
+
+    @staticmethod
+    def _refuse(name: str) -> int:
+        raise ModelError(name)
+
+    def call(self, address: int, *arguments: int) -> int:
+        """Calls a function. Returns the register of the result."""
+        cpu, uc = self.processor, self.uc
+        for register, value in zip(cpu.arguments, arguments):
+            uc.reg_write(register, value)
+        stack = STACK + STACK_SIZE - 256
+        if cpu.link is None:
+            stack -= 8
+            uc.mem_write(stack, struct.pack("<Q", TRAPS))
+        else:
+            uc.reg_write(cpu.link, TRAPS)
+        uc.reg_write(cpu.stack, stack)
+        counter = address
+        while True:
+            try:
+                uc.emu_start(counter, TRAPS)
+            except unicorn.UcError as error:
+                where = uc.reg_read(cpu.counter) - IMAGE
+                msg = f"{error} at {where:#x} of the library"
+                raise ModelError(msg) from error
+            trap, rest = divmod(uc.reg_read(cpu.counter) - TRAPS, TRAP)
+            if trap == 0 and rest == 0:
+                return int(uc.reg_read(cpu.result))
+            if rest or not 0 < trap < len(self.image.imports):
+                msg = f"a jump to {uc.reg_read(cpu.counter):#x}"
+                raise ModelError(msg)
+            result = self.serve(self.image.imports[trap])
+            uc.reg_write(cpu.result, result & 0xFFFF_FFFF_FFFF_FFFF)
+            counter = self._return()
+
+    def _return(self) -> int:
+        """Leaves a trap: where to go on."""
+        cpu = self.processor
+        if cpu.link is not None:
+            return int(self.uc.reg_read(cpu.link))
+        stack = self.uc.reg_read(cpu.stack)
+        self.uc.reg_write(cpu.stack, stack + 8)
+        return self.number(stack)
+
+    def argument(self, index: int) -> int:
+        """A named argument of the call in progress."""
+        return int(self.uc.reg_read(self.processor.arguments[index]))
+
+    def variadic(self, named: int) -> int:
+        """The first argument after ``named`` ones."""
+        if self.processor.variadic_on_stack:
+            return self.number(self.uc.reg_read(self.processor.stack))
+        return self.argument(named)
+
+    def number(self, address: int) -> int:
+        """Eight bytes of memory."""
+        value: int = struct.unpack("<Q", self.read(address, 8))[0]
+        return value
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes of memory."""
+        try:
+            return bytes(self.uc.mem_read(address, size))
+        except unicorn.UcError as error:
+            msg = f"{size} bytes at {address:#x} cannot be read"
+            raise ModelError(msg) from error
+
+    def write(self, address: int, data: bytes) -> None:
+        """Writes bytes to memory."""
+        try:
+            self.uc.mem_write(address, data)
+        except unicorn.UcError as error:
+            msg = f"{len(data)} bytes at {address:#x} cannot be written"
+            raise ModelError(msg) from error
+
+    def text(self, address: int) -> bytes:
+        """A string, without its NUL."""
+        found = b""
+        while b"\0" not in found:
+            size = 256 - (address + len(found)) % 256
+            found += self.read(address + len(found), size)
+        return found.split(b"\0")[0]
+
+    def allocate(self, size: int) -> int:
+        """Memory on the heap, or 0."""
+        if not self.allocated:
+            self._heap_end = HEAP + 64
+        address = self._heap_end
+        self._heap_end += (size + 31) // 16 * 16
+        if self._heap_end > HEAP + HEAP_SIZE:
+            return 0
+        self.allocated[address] = size
+        return address
+
+    def free(self, address: int) -> None:
+        """Frees what was allocated."""
+        if address and self.allocated.pop(address, None) is None:
+            msg = f"free of {address:#x}, which is not allocated"
+            raise ModelError(msg)
+
+    def put(self, data: bytes) -> int:
+        """Allocates memory for bytes."""
+        address = self.allocate(len(data))
+        self.write(address, data)
+        return address

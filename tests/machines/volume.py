@@ -1,0 +1,75 @@
+"""What an APFS volume keeps of a file that this machine's file system has no place for.
+
+Flags and the time of birth are extended attributes here that the model does not list. Attributes of
+macOS have the prefix that Linux demands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posix
+from typing import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    import os
+
+    from machines.script import Script
+
+PREFIX = "user."
+HIDDEN = "user.darwin."
+
+File = Union[int, bytes]
+
+
+class Volume:
+    """Reads and writes them."""
+
+    def __init__(self, script: Script) -> None:
+        """The script says what the volume can."""
+        self.script = script
+
+    @staticmethod
+    def reach(directory: int | None, name: bytes) -> bytes:
+        """A path for what takes no directory."""
+        if directory is None or name.startswith(b"/"):
+            return name
+        return b"/proc/self/fd/%d/%s" % (directory, name)
+
+    @staticmethod
+    def _number(file: File, name: str) -> int:
+        with contextlib.suppress(OSError):
+            return int(posix.getxattr(file, HIDDEN + name))
+        return 0
+
+    @staticmethod
+    def _note(file: File, name: str, value: int) -> None:
+        # Linux lets only those set an attribute who may write to the file.
+        with contextlib.suppress(OSError):
+            posix.setxattr(file, HIDDEN + name, str(value).encode())
+
+    def flags(self, file: File) -> int:
+        """st_flags."""
+        return self._number(file, "flags")
+
+    def set_flags(self, file: File, flags: int) -> None:
+        """chflags."""
+        if flags != self.flags(file):
+            self._note(file, "flags", flags)
+
+    def born(self, file: File, st: os.stat_result) -> int:
+        """st_birthtimespec in nanoseconds."""
+        return self._number(file, "born") or min(st.st_mtime_ns, st.st_ctime_ns)
+
+    def set_born(self, file: File, nanoseconds: int) -> None:
+        """Sets the time of birth."""
+        self._note(file, "born", nanoseconds)
+
+    @staticmethod
+    def names(file: File) -> list[str]:
+        """The names of the extended attributes."""
+        found = posix.listxattr(file)
+        return [
+            name[len(PREFIX) :]
+            for name in found
+            if name.startswith(PREFIX) and not name.startswith(HIDDEN)
+        ]
