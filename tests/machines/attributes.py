@@ -43,6 +43,9 @@ def _fclonefileat(system: System, fd: int, dir_fd: int, path: int, flags: int) -
         volume.set_born(clone, volume.born(fd, src))
         posix.utime(clone, ns=(src.st_atime_ns, src.st_mtime_ns))
         posix.fchmod(clone, src.st_mode & 0o1777)
+    except OSError:
+        posix.unlink(name, dir_fd=directory)
+        raise
     finally:
         posix.close(clone)
     return 0

@@ -53,6 +53,9 @@ AT_SYMLINK_NOFOLLOW = 0x20
 #: bsd/sys/unistd.h: not the numbers of Linux.
 WHENCE = {0: os.SEEK_SET, 1: os.SEEK_CUR, 2: os.SEEK_END, 3: os.SEEK_HOLE, 4: os.SEEK_DATA}
 
+#: bsd/sys/resource.h
+RLIMIT_FSIZE, RLIM_INFINITY = 1, (1 << 63) - 1
+
 #: bsd/sys/stat.h
 UF_IMMUTABLE, UF_APPEND, UF_COMPRESSED, UF_HIDDEN = 0x2, 0x4, 0x20, 0x8000
 LOCKED = 0x2 | 0x4 | 0x20000 | 0x40000 | 0x100000

@@ -9,6 +9,8 @@ calls, not how Apple's kernel behaves.
 from __future__ import annotations
 
 import posix
+import resource
+import struct
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
@@ -276,6 +278,16 @@ def _clock_gettime(system: System, clock: int, at: int) -> int:
     if clock != 6:
         raise DarwinError("EINVAL")
     system.machine.write(at, darwin.timespec(time.monotonic_ns()))
+    return 0
+
+
+@model("getrlimit", "int address", "xnu: bsd/kern/kern_resource.c, getrlimit")
+def _getrlimit(system: System, kind: int, at: int) -> int:
+    if kind != darwin.RLIMIT_FSIZE:
+        raise DarwinError("EINVAL")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    known = [darwin.RLIM_INFINITY if each == resource.RLIM_INFINITY else each for each in limits]
+    system.machine.write(at, struct.pack("<QQ", *known))
     return 0
 
 

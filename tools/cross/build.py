@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cross.targets import Target
 
+lief.logging.disable()
+
 WARNINGS = (
     *("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wstrict-prototypes"),
     "-Werror",

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/attr.h>
 #include <sys/clonefile.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -45,6 +46,13 @@ static int volume_clones(const sc_job *job)
     return !!(found.capabilities.capabilities[VOL_CAPABILITIES_INTERFACES] & VOL_CAP_INT_CLONE);
 }
 
+/* The kernel applies the limit to writes only, and a plain copy fails with EFBIG. */
+static int is_within_limit(const sc_job *job)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) < 0 || (rlim_t)job->size <= limit.rlim_cur;
+}
+
 /* The clone has the mode of src until it is made plain: nobody may read it who may not read dst. */
 static int refusal(const sc_job *job)
 {
@@ -57,6 +65,8 @@ static int refusal(const sc_job *job)
         return -EPERM;
     if (!(mode & S_IRUSR) || mode & ~job->dst_st.st_mode & OPEN_TO_OTHERS)
         return -EACCES;
+    if (!is_within_limit(job))
+        return -EFBIG;
     return volume_clones(job) ? 0 : -ENOTSUP;
 }
 
@@ -157,6 +167,7 @@ static int adopt(sc_job *job, const char *name)
  * EXDEV            another volume
  * EEXIST           dst existed; the temporary name is taken; dst was replaced meanwhile
  * EPERM            a locked, compressed or dataless src; an attribute that cannot be removed
+ * EFBIG            more than RLIMIT_FSIZE
  * EACCES           others may read src and not dst; no permission for the directory
  * ENAMETOOLONG     the temporary name is longer than that of dst
  * ENOSPC EDQUOT    no room for the metadata, perhaps room for data
