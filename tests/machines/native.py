@@ -7,6 +7,7 @@ to the errnos of this system.
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import signal
 import sys
@@ -31,9 +32,12 @@ ROOT = Path(__file__).parents[2]
 
 def constants() -> cffi.FFI:
     """What the extension's ffi is, without the extension."""
+    before = os.getcwd()
+    os.chdir(ROOT)  # the builder reads the sources from the folder it runs in
     sys.path.insert(0, str(ROOT))
     build_ffi = importlib.import_module("build_ffi")
     sys.path.remove(str(ROOT))
+    os.chdir(before)
     ffi = cffi.FFI()
     for name in build_ffi.PLATFORMS["darwin"].headers:
         text = build_ffi.declarations((ROOT / build_ffi.NATIVE / name).read_text())
@@ -78,6 +82,7 @@ class Native:
 
     def __init__(self, library: Path, processor: str) -> None:
         """Loads the library."""
+        self.library = library
         libsystem.name_stats(processor)
         self.ffi = constants()
         self.numbers = self.ffi.dlopen(None)
@@ -155,6 +160,11 @@ class Lib:
         return number
 
 
+    def __dir__(self) -> list[str]:
+        """What the headers declare."""
+        return dir(self._native.numbers)
+
+
 class Ffi:
     """The extension's ``ffi``."""
 
@@ -179,16 +189,21 @@ class Ffi:
         return define
 
 
-#: The stand-in of this process, if there is one.
-installed: Optional[Native] = None
+_installed: Optional[Native] = None
+
+
+def in_use() -> Native:
+    """The stand-in of this process."""
+    assert _installed, "no code for macOS: run the tests by tools/cross.py test"
+    return _installed
 
 
 def install(library: Path, processor: str) -> Native:
     """Makes ``speedcopy`` import the stand-in. It must not have been imported before."""
-    global installed  # noqa: PLW0603
+    global _installed  # noqa: PLW0603
     assert "speedcopy" not in sys.modules
-    installed = Native(library, processor)
+    _installed = Native(library, processor)
     module = ModuleType("speedcopy._native")
-    vars(module).update(ffi=Ffi(installed), lib=Lib(installed))
+    vars(module).update(ffi=Ffi(_installed), lib=Lib(_installed))
     sys.modules["speedcopy._native"] = module
-    return installed
+    return _installed

@@ -1,14 +1,11 @@
 """Runs pytest with the code for macOS instead of the extension: ``-p machines.plugin``.
 
-``tools/cross.py test`` names the processor and the library in the environment, as this has to be
-there before the first test module imports speedcopy.
+``tools/cross.py test`` has ``site/sitecustomize.py`` install it before anything imports speedcopy.
 """
 
 from __future__ import annotations
 
-import os
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,12 +13,9 @@ import pytest
 from machines import native
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
-PROCESSOR = os.environ["SPEEDCOPY_MACHINE"]
-LIBRARY = Path(os.environ["SPEEDCOPY_MACHINE_LIBRARY"])
-
-_native = native.install(LIBRARY, PROCESSOR)
+_native = native.in_use()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,18 +33,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = kept
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """What the model does not allow fails the test, whoever catches it."""
     _native.script.set()
     _native.errors.clear()
-    yield
+    result = yield
     if _native.errors:
         pytest.fail(f"{item.nodeid}: {_native.errors[0]!r}")
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how much of it was the code for macOS."""
     terminalreporter.write_line(
-        f"macOS {PROCESSOR}: {_native.copies} copies by the code of {LIBRARY.name}"
+        f"{_native.copies} copies in this process by the code of {_native.library.name}"
     )

@@ -1,0 +1,109 @@
+"""Copies in which calls fail, and what all of them leave behind."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Optional
+
+import speedcopy
+from machines import native
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from machines.script import Rule
+
+CLONE = "fclonefileat"
+READ_WRITE = "read/write"
+QUARANTINE = "user.com.apple.quarantine"
+
+MIB = 1 << 20
+
+#: A few rounds, and not whole blocks.
+LARGE = 3 * MIB + 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a copy ended."""
+
+    transfer: Optional[speedcopy.Transfer]
+    error: Optional[BaseException]
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def mechanism(self) -> str:
+        """What moved the bytes."""
+        assert self.transfer, self.error
+        return self.transfer.mechanism
+
+    @property
+    def declined(self) -> dict[str, str]:
+        """What could not, and why."""
+        assert self.transfer, self.error
+        return self.transfer.declined
+
+    @property
+    def errno(self) -> Optional[int]:
+        """With which a copy failed."""
+        return getattr(self.error, "errno", None)
+
+
+class Copies:
+    """A folder with src, and copies to dst in it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes nothing yet."""
+        self.folder = folder
+        self.src, self.dst = folder / "src", folder / "dst"
+        self.script = native.in_use().script
+        self.content = b""
+        self.old: Optional[bytes] = None
+
+    def make(self, size: int = 10_007, old: Optional[int] = None) -> Copies:
+        """Makes src, and dst if it shall exist, with sizes in bytes."""
+        self.content = random.Random(size).randbytes(size)  # noqa: S311
+        self.src.write_bytes(self.content)
+        self.old = None if old is None else b"o" * old
+        self.reset()
+        return self
+
+    def reset(self) -> None:
+        """Makes dst what it was."""
+        if self.old is None:
+            self.dst.unlink(missing_ok=True)
+        else:
+            self.dst.write_bytes(self.old)
+
+    def copy(self, *rules: Rule, clones: bool = True, **options: Any) -> Outcome:
+        """Makes one copy. Nothing but src and dst may be in the folder then."""
+        self.script.set(*rules, clones=clones)
+        transfer, error = None, None
+        try:
+            transfer = speedcopy.transfer(self.src, self.dst, **options)
+        except BaseException as raised:  # noqa: BLE001
+            error = raised
+        calls = list(self.script.calls)
+        self.script.set()
+        names = set(os.listdir(self.folder))
+        assert {"src"} <= names <= {"src", "dst"}, names
+        assert self.src.read_bytes() == self.content
+        return Outcome(transfer, error, calls)
+
+    def check_copied(self, outcome: Outcome) -> None:
+        """The copy is complete."""
+        assert outcome.error is None
+        assert outcome.transfer
+        assert self.dst.read_bytes() == self.content
+        assert outcome.transfer.copied == len(self.content)
+
+    def check_failed(self, outcome: Outcome) -> None:
+        """A new dst is gone, an existing one is as it was or has the beginning of src."""
+        assert outcome.error is not None
+        if self.old is None:
+            assert not self.dst.exists()
+        else:
+            found = self.dst.read_bytes()
+            assert found == self.old or self.content.startswith(found)
