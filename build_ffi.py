@@ -47,6 +47,9 @@ _LARGE_FILES = ("_FILE_OFFSET_BITS", "64")
 #: Otherwise a function of the host program could replace ours of the same name.
 _HIDDEN = ("-fvisibility=hidden",)
 
+#: Apple's and FreeBSD's compilers do so unless told otherwise, zig does not.
+_GUARDED = ("-fstack-protector-strong",)
+
 #: The key is ``sys.platform`` without a version number.
 PLATFORMS = {
     "linux": Platform(
@@ -61,14 +64,14 @@ PLATFORMS = {
         ("speedcopy.h",),
         (*_POSIX, *_files("posix", "macos", "macos_clone", "defaults")),
         (_LARGE_FILES,),
-        _HIDDEN,
+        _HIDDEN + _GUARDED,
     ),
     "freebsd": Platform(
         "char",
         ("speedcopy.h",),
         (*_POSIX, *_files("posix", "freebsd", "defaults")),
         (_LARGE_FILES,),
-        _HIDDEN,
+        _HIDDEN + _GUARDED,
     ),
     "win32": Platform(
         "wchar_t",

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from machines import darwin
-from machines.loader import ModelError
+from machines.loader import ERRNO, ModelError
 from machines.volume import Volume
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class System:
 
     def fail(self, code: int) -> int:
         """Sets errno. -1."""
-        self.machine.write(self.machine.errno, code.to_bytes(4, "little"))
+        self.machine.write(ERRNO, code.to_bytes(4, "little"))
         return -1
 
     def _argument(self, kind: str, at: int) -> int:
@@ -267,8 +267,8 @@ def _renameat(system: System, old_fd: int, old: int, new_fd: int, new: int) -> i
 
 
 @model("__error", "", "Libc: include/errno.h")
-def _error(system: System) -> int:
-    return system.machine.errno
+def _error(_system: System) -> int:
+    return ERRNO
 
 
 @model("getpid", "", "xnu: bsd/kern/kern_prot.c, getpid")
@@ -297,6 +297,12 @@ def _getrlimit(system: System, kind: int, at: int) -> int:
 @model("arc4random", "", "Libc: gen/FreeBSD/arc4random.c")
 def _arc4random(system: System) -> int:
     return system.script.random()
+
+
+@model("__stack_chk_fail", "", "Libc: sys/stack_protector.c")
+def _stack_chk_fail(_system: System) -> int:
+    msg = "something was written beyond a variable on the stack"
+    raise ModelError(msg)
 
 
 @model("sc_tick", "address signed signed", "speedcopy.h; Python defines it")

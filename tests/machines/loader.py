@@ -29,6 +29,12 @@ STACK_SIZE = 1 << 20
 HEAP_SIZE = 8 << 20
 PAGE = 1 << 12
 
+#: What the first pages of the heap are for: errno, and the number behind each function's variables.
+ERRNO, GUARD, BLOCKS = HEAP, HEAP + 16, HEAP + 64
+
+#: Imported data, and where it is.
+DATA = {"__stack_chk_guard": GUARD}
+
 #: Bytes from one trap to the next. The first one is where a call returns to.
 TRAP = 16
 
@@ -96,8 +102,9 @@ class Image:
         self.imports: list[str] = [""]
         for binding in binary.bindings:
             assert binding.symbol is not None
-            self._write(binding.address, TRAPS + TRAP * len(self.imports))
-            self.imports.append(str(binding.symbol.name).removeprefix("_"))
+            name = str(binding.symbol.name).removeprefix("_")
+            self._write(binding.address, DATA.get(name, TRAPS + TRAP * len(self.imports)))
+            self.imports.append(name)
         (exported,) = [each for each in binary.exported_symbols if each.name == "_speedcopy"]
         self.copy, self.mechanism_name = (self._read(exported.value + at) for at in (0, 8))
 
@@ -142,8 +149,8 @@ class Machine:
         if self.processor.kind == unicorn.UC_ARCH_ARM64:
             self.uc.reg_write(arm.UC_ARM64_REG_CPACR_EL1, 3 << 20)  # switches NEON on
         self.allocated: dict[int, int] = {}
-        self._heap_end = HEAP + 64
-        self.errno = HEAP
+        self._heap_end = BLOCKS
+        self.write(GUARD, b"\0guarded")
         self.serve: Callable[[str], int] = lambda name: self._refuse(name)
 
     @staticmethod
@@ -231,7 +238,7 @@ class Machine:
     def allocate(self, size: int) -> int:
         """Memory on the heap, or 0."""
         if not self.allocated:
-            self._heap_end = HEAP + 64
+            self._heap_end = BLOCKS
         address = self._heap_end
         self._heap_end += (size + 31) // 16 * 16
         if self._heap_end > HEAP + HEAP_SIZE:
