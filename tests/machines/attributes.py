@@ -22,15 +22,15 @@ CLONE_NOFOLLOW, CLONE_NOOWNERCOPY, CLONE_ACL = 1, 2, 4
 def _fclonefileat(system: System, fd: int, dir_fd: int, path: int, flags: int) -> int:
     """Carries mode without setuid and setgid, flags, attributes and times; clonefile(2)."""
     if flags & ~(CLONE_NOFOLLOW | CLONE_NOOWNERCOPY | CLONE_ACL):
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     directory, name = system.directory(dir_fd), system.machine.text(path)
     src, volume = posix.fstat(system.host_fd(fd)), system.volume
     parent = name.rpartition(b"/")
     folder = posix.stat(parent[0] + parent[1] or b".", dir_fd=directory)
     if folder.st_dev != src.st_dev:
-        raise DarwinError("EXDEV")
+        raise DarwinError(darwin.EXDEV)
     if not system.script.clones:
-        raise DarwinError("ENOTSUP")
+        raise DarwinError(darwin.ENOTSUP)
     how = posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
     clone = posix.open(name, how, 0o600, dir_fd=directory)
     try:
@@ -57,7 +57,7 @@ def _wanted(system: System, at: int) -> tuple[int, int]:
         system.machine.read(at, darwin.ATTRLIST.size)
     )
     if count != 5 or reserved or any(others):
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     return common, volume
 
 
@@ -86,16 +86,16 @@ def _fsetattrlist(system: System, fd: int, given: int, at: int, size: int, optio
     for bit in (darwin.ATTR_CRTIME, darwin.ATTR_MODTIME, darwin.ATTR_ACCTIME):
         if common & bit:
             if len(values) < darwin.TIMESPEC.size:
-                raise DarwinError("EINVAL")
+                raise DarwinError(darwin.EINVAL)
             seconds, nanoseconds = darwin.TIMESPEC.unpack_from(values)
             if not 0 <= nanoseconds < 10**9:
-                raise DarwinError("EINVAL")
+                raise DarwinError(darwin.EINVAL)
             found[bit] = seconds * 10**9 + nanoseconds
             values, left = values[darwin.TIMESPEC.size :], left & ~bit
     for bit in (darwin.ATTR_ACCESSMASK, darwin.ATTR_FLAGS):
         if common & bit:
             if len(values) < 4:
-                raise DarwinError("EINVAL")
+                raise DarwinError(darwin.EINVAL)
             found[bit] = int.from_bytes(values[:4], "little")
             values, left = values[4:], left & ~bit
     if left or volume or options or values:
@@ -108,7 +108,7 @@ def _fsetattrlist(system: System, fd: int, given: int, at: int, size: int, optio
 def _apply(system: System, fd: int, found: dict[int, int]) -> None:
     st, volume = posix.fstat(fd), system.volume
     if volume.flags(fd) & darwin.LOCKED and found.get(darwin.ATTR_FLAGS, 1) & darwin.LOCKED:
-        raise DarwinError("EPERM")
+        raise DarwinError(darwin.EPERM)
     volume.set_flags(fd, found.get(darwin.ATTR_FLAGS, volume.flags(fd)))
     volume.set_born(fd, found.get(darwin.ATTR_CRTIME, volume.born(fd, st)))
     times = (
@@ -122,10 +122,10 @@ def _apply(system: System, fd: int, found: dict[int, int]) -> None:
 @model("flistxattr", "int address size int", "xnu: bsd/vfs/vfs_syscalls.c, flistxattr")
 def _flistxattr(system: System, fd: int, at: int, size: int, options: int) -> int:
     if options:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     names = b"".join(name.encode() + b"\0" for name in system.volume.names(system.host_fd(fd)))
     if len(names) > size:
-        raise DarwinError("ERANGE")
+        raise DarwinError(darwin.ERANGE)
     system.machine.write(at, names)
     return len(names)
 
@@ -133,12 +133,12 @@ def _flistxattr(system: System, fd: int, at: int, size: int, options: int) -> in
 def _named(system: System, fd: int, name: int, *zeros: int) -> tuple[int, str]:
     """A descriptor and the name of an attribute; position and options have to be 0."""
     if any(zeros):
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     return system.host_fd(fd), PREFIX + system.machine.text(name).decode()
 
 
 def _no_attribute(error: OSError) -> Exception:
-    return DarwinError("ENOATTR") if error.errno == errno.ENODATA else error
+    return DarwinError(darwin.ENOATTR) if error.errno == errno.ENODATA else error
 
 
 @model("fgetxattr", "int address address size int int", "xnu: bsd/vfs/vfs_syscalls.c, fgetxattr")
@@ -151,7 +151,7 @@ def _fgetxattr(
     except OSError as error:
         raise _no_attribute(error) from error
     if len(value) > size:
-        raise DarwinError("ERANGE")
+        raise DarwinError(darwin.ERANGE)
     system.machine.write(at, value)
     return len(value)
 

@@ -7,8 +7,9 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
-import speedcopy
 from machines import native
+
+import speedcopy
 
 if TYPE_CHECKING:
     from pathlib import Path

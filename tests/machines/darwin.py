@@ -9,12 +9,31 @@ import struct
 #: bsd/sys/errno.h of xnu; the first 34 are the same everywhere.
 ERRNOS = {
     **{errno.errorcode[code]: code for code in range(1, 35) if code != errno.EAGAIN},
-    **{"EDEADLK": 11, "EAGAIN": 35, "ENOTSOCK": 38, "ENOTSUP": 45, "ELOOP": 62},
-    **{"ENAMETOOLONG": 63, "ENOTEMPTY": 66, "EDQUOT": 69, "ESTALE": 70, "ENOLCK": 77},
-    **{"ENOSYS": 78, "EOVERFLOW": 84, "ECANCELED": 89, "EILSEQ": 92, "ENOATTR": 93},
-    **{"ENODATA": 96, "EOPNOTSUPP": 102},
+    "EDEADLK": 11,
+    "EAGAIN": 35,
+    "ENOTSOCK": 38,
+    "ENOTSUP": 45,
+    "ELOOP": 62,
+    "ENAMETOOLONG": 63,
+    "ENOTEMPTY": 66,
+    "EDQUOT": 69,
+    "ESTALE": 70,
+    "ENOLCK": 77,
+    "ENOSYS": 78,
+    "EOVERFLOW": 84,
+    "ECANCELED": 89,
+    "EILSEQ": 92,
+    "ENOATTR": 93,
+    "ENODATA": 96,
+    "EOPNOTSUPP": 102,
 }
 NAMES = {code: name for name, code in ERRNOS.items()}
+
+EPERM, EBADF, ENOMEM, EXDEV, EINVAL, ERANGE = (
+    *(ERRNOS["EPERM"], ERRNOS["EBADF"], ERRNOS["ENOMEM"]),
+    *(ERRNOS["EXDEV"], ERRNOS["EINVAL"], ERRNOS["ERANGE"]),
+)
+ENOTSUP, ENOATTR = ERRNOS["ENOTSUP"], ERRNOS["ENOATTR"]
 
 #: What only Darwin has, under the name that this system has for it.
 OTHER_NAMES = {"ENOATTR": "ENODATA"}

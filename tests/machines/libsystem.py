@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class DarwinError(Exception):
     """A call fails with an errno of Darwin's."""
 
-    def __init__(self, name: str) -> None:
-        """Takes the errno's name."""
-        super().__init__(name)
-        self.code = darwin.ERRNOS[name]
+    def __init__(self, code: int) -> None:
+        """Takes the errno."""
+        super().__init__(darwin.NAMES[code])
+        self.code = code
 
 
 class Modelled(NamedTuple):
@@ -64,7 +64,9 @@ def model(
 class System:
     """What one copy sees of the system: its descriptors, its memory, its clock."""
 
-    def __init__(self, machine: Machine, script: Script, tick: Callable[[int, int, int], int]):
+    def __init__(
+        self, machine: Machine, script: Script, tick: Callable[[int, int, int], int]
+    ) -> None:
         """Serves the machine's traps until another system does."""
         self.machine = machine
         self.script = script
@@ -86,19 +88,18 @@ class System:
             if rule and rule.action == "call":
                 rule.function()
             elif rule and rule.action == "fail" and plain not in RELEASING:
-                raise DarwinError(rule.errno)  # noqa: TRY301
+                raise DarwinError(darwin.ERRNOS[rule.errno])  # noqa: TRY301
             elif rule and rule.action == "nothing":
                 return 0
             elif rule and rule.action == "short":
                 arguments[modelled.sized] = min(arguments[modelled.sized], rule.amount)
             result = modelled.function(self, *arguments)
             if rule and rule.errno:
-                raise DarwinError(rule.errno)  # noqa: TRY301
+                raise DarwinError(darwin.ERRNOS[rule.errno])  # noqa: TRY301
         except DarwinError as error:
             return 0 if plain == "malloc" else self.fail(error.code)
         except OSError as error:
-            assert error.errno
-            return self.fail(darwin.of_host(error.errno))
+            return self.fail(darwin.of_host(error.errno or 0))
         return result
 
     def fail(self, code: int) -> int:
@@ -119,23 +120,24 @@ class System:
     def host_fd(self, fd: int) -> int:
         """A descriptor that the copy has opened."""
         if fd not in self.files:
-            raise DarwinError("EBADF")
+            raise DarwinError(darwin.EBADF)
         return fd
 
     def directory(self, fd: int) -> int | None:
         """A descriptor for dir_fd."""
         return None if fd == darwin.AT_FDCWD else self.host_fd(fd)
 
-    def left_over(self) -> str:
-        """What the copy has not given back."""
-        files, memory = sorted(self.files), self.machine.allocated
-        return f"descriptors {files}, memory {memory}" if files or memory else ""
+    def check_left_over(self) -> None:
+        """Everything that the copy has taken it has given back."""
+        if self.files or self.machine.allocated:
+            msg = f"descriptors {sorted(self.files)}, memory {self.machine.allocated} are left"
+            raise ModelError(msg)
 
 
 def opened(system: System, directory: int | None, path: int, flags: int, named: int) -> int:
-    """open and openat."""
+    """Open and openat."""
     if flags & 3 == 3:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     unknown = flags & ~sum(darwin.OPEN_FLAGS)
     if unknown:
         msg = f"open with flags {flags:#x}, of which {unknown:#x} are not Darwin's"
@@ -192,7 +194,7 @@ def _fstat(system: System, fd: int, at: int) -> int:
 
 def _fstatat(system: System, fd: int, path: int, at: int, flags: int) -> int:
     if flags & ~darwin.AT_SYMLINK_NOFOLLOW:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     directory, name = system.directory(fd), system.machine.text(path)
     st = posix.stat(name, dir_fd=directory, follow_symlinks=not flags)
     return _look(system, st, system.volume.reach(directory, name), at)
@@ -235,7 +237,7 @@ def _pwrite(system: System, fd: int, at: int, size: int, offset: int) -> int:
 @model("lseek", "int signed int", "xnu: bsd/vfs/vfs_syscalls.c, lseek; bsd/sys/unistd.h")
 def _lseek(system: System, fd: int, offset: int, whence: int) -> int:
     if whence not in darwin.WHENCE:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     return posix.lseek(system.host_fd(fd), offset, darwin.WHENCE[whence])
 
 
@@ -248,10 +250,10 @@ def _ftruncate(system: System, fd: int, size: int) -> int:
 @model("unlinkat", "int address int", "xnu: bsd/vfs/vfs_syscalls.c, unlinkat")
 def _unlinkat(system: System, fd: int, path: int, flags: int) -> int:
     if flags:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     directory, name = system.directory(fd), system.machine.text(path)
     if system.volume.flags(system.volume.reach(directory, name)) & darwin.LOCKED:
-        raise DarwinError("EPERM")
+        raise DarwinError(darwin.EPERM)
     posix.unlink(name, dir_fd=directory)
     return 0
 
@@ -261,7 +263,7 @@ def _renameat(system: System, old_fd: int, old: int, new_fd: int, new: int) -> i
     directories = system.directory(old_fd), system.directory(new_fd)
     names = system.machine.text(old), system.machine.text(new)
     if system.volume.flags(system.volume.reach(directories[0], names[0])) & darwin.LOCKED:
-        raise DarwinError("EPERM")
+        raise DarwinError(darwin.EPERM)
     posix.rename(*names, src_dir_fd=directories[0], dst_dir_fd=directories[1])
     return 0
 
@@ -279,7 +281,7 @@ def _getpid(_system: System) -> int:
 @model("clock_gettime", "int address", "Libc: gen/clock_gettime.c; CLOCK_MONOTONIC is 6")
 def _clock_gettime(system: System, clock: int, at: int) -> int:
     if clock != 6:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     system.machine.write(at, darwin.timespec(time.monotonic_ns()))
     return 0
 
@@ -287,7 +289,7 @@ def _clock_gettime(system: System, clock: int, at: int) -> int:
 @model("getrlimit", "int address", "xnu: bsd/kern/kern_resource.c, getrlimit")
 def _getrlimit(system: System, kind: int, at: int) -> int:
     if kind != darwin.RLIMIT_FSIZE:
-        raise DarwinError("EINVAL")
+        raise DarwinError(darwin.EINVAL)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     known = [darwin.RLIM_INFINITY if each == resource.RLIM_INFINITY else each for each in limits]
     system.machine.write(at, struct.pack("<QQ", *known))
@@ -314,7 +316,7 @@ def _sc_tick(system: System, caller: int, copied: int, total: int) -> int:
 def _malloc(system: System, size: int) -> int:
     address = system.machine.allocate(size)
     if not address:
-        raise DarwinError("ENOMEM")
+        raise DarwinError(darwin.ENOMEM)
     return address
 
 

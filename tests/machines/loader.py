@@ -74,7 +74,9 @@ PROCESSORS = {
     "x86_64": Processor(
         unicorn.UC_ARCH_X86,
         unicorn.UC_MODE_64,
-        tuple(getattr(x86, f"UC_X86_REG_{name}") for name in "RDI RSI RDX RCX R8 R9".split()),
+        tuple(
+            getattr(x86, f"UC_X86_REG_{name}") for name in ["RDI", "RSI", "RDX", "RCX", "R8", "R9"]
+        ),
         x86.UC_X86_REG_RAX,
         x86.UC_X86_REG_RIP,
         x86.UC_X86_REG_RSP,
@@ -151,7 +153,7 @@ class Machine:
         self.allocated: dict[int, int] = {}
         self._heap_end = BLOCKS
         self.write(GUARD, b"\0guarded")
-        self.serve: Callable[[str], int] = lambda name: self._refuse(name)
+        self.serve: Callable[[str], int] = self._refuse
 
     @staticmethod
     def _refuse(name: str) -> int:

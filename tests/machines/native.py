@@ -21,7 +21,7 @@ import cffi
 # isort: split
 from machines import attributes as _attributes  # noqa: F401 (registers its calls)
 from machines import darwin, libsystem
-from machines.loader import Image, Machine, ModelError
+from machines.loader import Image, Machine
 from machines.script import Script
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Native:
         self.library = library
         libsystem.name_stats(processor)
         self.ffi = constants()
-        self.numbers = self.ffi.dlopen(None)
+        self.numbers: Any = self.ffi.dlopen(None)
         self.image = Image(library, processor)
         self.script = Script()
         self.callback = Callback()
@@ -101,8 +101,7 @@ class Native:
         system = libsystem.System(machine, self.script, self._tick)
         try:
             yield machine, system
-            if system.left_over():
-                raise ModelError(system.left_over())
+            system.check_left_over()
         except BaseException as error:
             self.errors.append(error)
             raise
@@ -158,7 +157,6 @@ class Lib:
         """A constant of the headers."""
         number: int = getattr(self._native.numbers, name)
         return number
-
 
     def __dir__(self) -> list[str]:
         """What the headers declare."""

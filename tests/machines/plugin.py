@@ -9,7 +9,6 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-
 from machines import native
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ class Volume:
         return self._number(file, "flags")
 
     def set_flags(self, file: File, flags: int) -> None:
-        """chflags."""
+        """Chflags."""
         if flags != self.flags(file):
             self._note(file, "flags", flags)
 

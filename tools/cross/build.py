@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -110,7 +109,8 @@ def build(target: Target) -> None:
     print(f"{target.name}: {size} bytes, {time.monotonic() - started:.1f} s")
 
 
-def build_all() -> None:
+def build_all() -> int:
     """Builds every target."""
     for target in TARGETS:
         build(target)
+    return 0

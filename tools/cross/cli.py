@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sys
+from typing import Callable
+
+from cross import build, wheels
+from cross import test as tests
 
 
 def main(usage: str, arguments: list[str]) -> int:
     """Runs a command. The exit code is 0 if all is well, 1 if a check failed, 2 for wrong usage."""
-    try:
-        from cross import build, wheels
-        from cross import test as tests
-    except ModuleNotFoundError as missing:
-        print(f"cross: {missing}; pip install '.[test,machines]'", file=sys.stderr)
-        return 2
-    commands = {"build": build.build_all, "wheels": wheels.main, "test": tests.main}
+    commands: dict[str, Callable[..., int]] = {
+        "build": build.build_all,
+        "wheels": wheels.main,
+        "test": tests.main,
+    }
+        "build": build.build_all,
+        "wheels": wheels.main,
+        "test": tests.main,
+    }
     if not arguments or arguments[0] not in commands:
         print(usage)
         return 2
     try:
-        return commands[arguments[0]](*arguments[1:]) or 0
+        return commands[arguments[0]](*arguments[1:])
     except build.BuildError as error:
         print(f"cross: {error}", file=sys.stderr)
         return 1

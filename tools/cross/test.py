@@ -1,0 +1,54 @@
+"""Runs the project's tests on the code for macOS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from cross.build import build
+from cross.targets import MACOS, ROOT
+
+#: What is about a copy, whatever the platform: by pytest's names.
+TESTS = (
+    "tests/machines",
+    "tests/contract",
+    *(f"tests/faults/test_{name}.py" for name in ("stopped", "undo")),
+    *(
+        f"tests/package/test_{name}.py"
+        for name in ("api", "audit", "callers", "patch", "patched_shutil", "report", "stand_ins")
+    ),
+    *(f"tests/package/test_{name}.py" for name in ("stdlib", "threads")),
+)
+
+#: These start a Python with an environment of their own, and so with the extension of this machine.
+ELSEWHERE = ("tests/package/test_report.py::test_debug",)
+
+
+def main(*arguments: str) -> int:
+    """Builds and runs, on one processor or on each; further arguments are pytest's."""
+    chosen = [name for name in MACOS if name in arguments] or list(MACOS)
+    rest = [each for each in arguments if each not in MACOS]
+    codes = []
+    for name in chosen:
+        build(MACOS[name])
+        codes.append(run(name, rest))
+    return max(codes)
+
+
+def run(processor: str, arguments: list[str]) -> int:
+    """Runs pytest with the stand-in for the extension."""
+    path = (ROOT, ROOT / "tests", ROOT / "tests" / "machines" / "site")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "SPEEDCOPY_MACHINE": processor,
+        "SPEEDCOPY_MACHINE_LIBRARY": str(MACOS[processor].library),
+    }
+    left_out = [word for test in ELSEWHERE for word in ("--deselect", test)]
+    named = any(each.startswith("tests/") for each in arguments)
+    command = [sys.executable, "-m", "pytest", "-p", "machines.plugin", *left_out, *arguments]
+    done = subprocess.run(
+        [*command, *(() if named else TESTS)], cwd=ROOT, env=environment, check=False
+    )
+    return done.returncode
