@@ -8,23 +8,20 @@ from typing import Callable
 from cross import build, wheels
 from cross import test as tests
 
+COMMANDS: dict[str, Callable[..., int]] = {
+    "build": build.build_all,
+    "wheels": wheels.main,
+    "test": tests.main,
+}
+
 
 def main(usage: str, arguments: list[str]) -> int:
     """Runs a command. The exit code is 0 if all is well, 1 if a check failed, 2 for wrong usage."""
-    commands: dict[str, Callable[..., int]] = {
-        "build": build.build_all,
-        "wheels": wheels.main,
-        "test": tests.main,
-    }
-        "build": build.build_all,
-        "wheels": wheels.main,
-        "test": tests.main,
-    }
-    if not arguments or arguments[0] not in commands:
+    if not arguments or arguments[0] not in COMMANDS:
         print(usage)
         return 2
     try:
-        return commands[arguments[0]](*arguments[1:])
+        return COMMANDS[arguments[0]](*arguments[1:])
     except build.BuildError as error:
         print(f"cross: {error}", file=sys.stderr)
         return 1
