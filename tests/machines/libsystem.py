@@ -327,7 +327,8 @@ def _free(system: System, address: int) -> int:
 
 
 @model("memcpy", "address address size", "string(3)")
-def _memcpy(system: System, to: int, source: int, size: int) -> int:
+def memory_copy(system: System, to: int, source: int, size: int) -> int:
+    """Copies bytes."""
     system.machine.write(to, system.machine.read(source, size))
     return to
 
@@ -337,18 +338,19 @@ def _memcpy_chk(system: System, to: int, source: int, size: int, room: int) -> i
     if size > room:
         msg = f"memcpy of {size} bytes to {room}"
         raise ModelError(msg)
-    return _memcpy(system, to, source, size)
+    return memory_copy(system, to, source, size)
 
 
 @model("memset", "address int size", "string(3)")
-def _memset(system: System, to: int, value: int, size: int) -> int:
+def memory_set(system: System, to: int, value: int, size: int) -> int:
+    """Fills bytes."""
     system.machine.write(to, bytes([value & 0xFF]) * size)
     return to
 
 
 @model("__bzero", "address size", "bzero(3), which compilers call")
 def _bzero(system: System, to: int, size: int) -> int:
-    return _memset(system, to, 0, size)
+    return memory_set(system, to, 0, size)
 
 
 @model("strlen", "address", "string(3)")

@@ -14,33 +14,27 @@ import unicorn
 from unicorn import arm64_const as arm
 from unicorn import x86_const as x86
 
+from machines.memory import HEAP, HEAP_SIZE, IMAGE, PAGE, STACK, STACK_SIZE, TRAPS, ModelError
+from machines.shadow import SHADOW, Shadow
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 lief.logging.disable()
 
-#: Addresses. Pages that are not mapped lie between these, so that an access beyond one is noticed.
-IMAGE = 0x1_0000_0000
-TRAPS = 0x2_0000_0000
-STACK = 0x3_0000_0000
-HEAP = 0x4_0000_0000
-
-STACK_SIZE = 1 << 20
-HEAP_SIZE = 8 << 20
-PAGE = 1 << 12
-
-#: What the first pages of the heap are for: errno, and the number behind each function's variables.
-ERRNO, GUARD, BLOCKS = HEAP, HEAP + 16, HEAP + 64
+#: What the beginning of the heap is for: errno, the number behind each function's variables, and
+#: two settings of the AddressSanitizer.
+ERRNO, GUARD, NO_FAKE_STACK, SHADOW_AT, BLOCKS = (HEAP + 16 * slot for slot in range(5))
 
 #: Imported data, and where it is.
-DATA = {"__stack_chk_guard": GUARD}
+DATA = {
+    "__stack_chk_guard": GUARD,
+    "__asan_option_detect_stack_use_after_return": NO_FAKE_STACK,
+    "__asan_shadow_memory_dynamic_address": SHADOW_AT,
+}
 
 #: Bytes from one trap to the next. The first one is where a call returns to.
 TRAP = 16
-
-
-class ModelError(BaseException):
-    """The code did what no program for macOS may do. No test may catch this as a copy's error."""
 
 
 class Processor(NamedTuple):
@@ -102,11 +96,13 @@ class Image:
         for relocation in binary.relocations:
             self._write(relocation.address, self._read(relocation.address) + IMAGE)
         self.imports: list[str] = [""]
+        self.is_checked = False
         for binding in binary.bindings:
             assert binding.symbol is not None
             name = str(binding.symbol.name).removeprefix("_")
             self._write(binding.address, DATA.get(name, TRAPS + TRAP * len(self.imports)))
             self.imports.append(name)
+            self.is_checked |= name == "__asan_init"
         (exported,) = [each for each in binary.exported_symbols if each.name == "_speedcopy"]
         self.copy, self.mechanism_name = (self._read(exported.value + at) for at in (0, 8))
 
@@ -152,7 +148,9 @@ class Machine:
             self.uc.reg_write(arm.UC_ARM64_REG_CPACR_EL1, 3 << 20)  # switches NEON on
         self.allocated: dict[int, int] = {}
         self._heap_end = BLOCKS
+        self.shadow = Shadow(self.uc) if image.is_checked else None
         self.write(GUARD, b"\0guarded")
+        self.write(SHADOW_AT, struct.pack("<Q", SHADOW))
         self.serve: Callable[[str], int] = self._refuse
 
     @staticmethod
@@ -215,6 +213,11 @@ class Machine:
 
     def read(self, address: int, size: int) -> bytes:
         """Bytes of memory."""
+        if self.shadow:
+            self.shadow.check(address, size)
+        return self._raw(address, size)
+
+    def _raw(self, address: int, size: int) -> bytes:
         try:
             return bytes(self.uc.mem_read(address, size))
         except unicorn.UcError as error:
@@ -223,6 +226,8 @@ class Machine:
 
     def write(self, address: int, data: bytes) -> None:
         """Writes bytes to memory."""
+        if self.shadow:
+            self.shadow.check(address, len(data))
         try:
             self.uc.mem_write(address, data)
         except unicorn.UcError as error:
@@ -234,8 +239,10 @@ class Machine:
         found = b""
         while b"\0" not in found:
             size = 256 - (address + len(found)) % 256
-            found += self.read(address + len(found), size)
-        return found.split(b"\0")[0]
+            found += self._raw(address + len(found), size)
+        text = found.split(b"\0")[0]
+        self.read(address, len(text) + 1)
+        return text
 
     def allocate(self, size: int) -> int:
         """Memory on the heap, or 0."""
@@ -246,6 +253,8 @@ class Machine:
         if self._heap_end > HEAP + HEAP_SIZE:
             return 0
         self.allocated[address] = size
+        if self.shadow:
+            self.shadow.surround(address, size)
         return address
 
     def free(self, address: int) -> None:

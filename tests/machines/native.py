@@ -20,6 +20,7 @@ import cffi
 
 # isort: split
 from machines import attributes as _attributes  # noqa: F401 (registers its calls)
+from machines import sanitizer as _sanitizer  # noqa: F401 (the same)
 from machines import darwin, libsystem
 from machines.loader import Image, Machine
 from machines.script import Script

@@ -22,6 +22,9 @@ WARNINGS = (
     "-Werror",
 )
 
+OPTIMIZED = ("-O2", "-s")
+CHECKED = ("-O1", "-fsanitize=address", "-fno-sanitize-link-runtime")
+
 #: What a library of each platform is linked with. Python's callback is missing in it.
 LINKING = {
     "darwin": ("-dynamiclib", "-undefined", "dynamic_lookup"),
@@ -64,7 +67,8 @@ def command(target: Target) -> list[str]:
     exports = OUTPUT / "exports.c"
     exports.write_text(EXPORTS)
     return [
-        *(*ZIG, "cc", "-target", target.triple, "-std=c11", "-O2", "-s"),
+        *(*ZIG, "cc", "-target", target.triple, "-std=c11"),
+        *(CHECKED if target.checked else OPTIMIZED),
         *(*row.options, *WARNINGS, *defines, f"-I{builder.NATIVE}"),
         *(*LINKING[target.platform], "-o", str(target.library), str(exports), *sources),
     ]
@@ -104,7 +108,8 @@ def build(target: Target) -> None:
     if done.returncode:
         msg = f"{target.name}: zig failed\n{done.stderr}"
         raise BuildError(msg)
-    check_imports(target)
+    if not target.checked:
+        check_imports(target)
     size = target.library.stat().st_size
     print(f"{target.name}: {size} bytes, {time.monotonic() - started:.1f} s")
 

@@ -22,11 +22,16 @@ ZIG = (sys.executable, "-m", "ziglang")
 
 
 class Target(NamedTuple):
-    """One system: ``platform`` is a key of ``build_ffi.PLATFORMS``, ``triple`` is zig's name."""
+    """One system: ``platform`` is a key of ``build_ffi.PLATFORMS``, ``triple`` is zig's name.
+
+    With ``checked``, the code checks each access to memory (AddressSanitizer). It has no run-time
+    library: tests/machines does its part.
+    """
 
     name: str
     platform: str
     triple: str
+    checked: bool = False
 
     @property
     def library(self) -> Path:
@@ -47,8 +52,12 @@ TARGETS = (
     Target("windows-arm64", "win32", "aarch64-windows-gnu"),
 )
 
-#: The targets whose code runs here, by processor.
+#: The targets whose code runs here, by processor; and the same with checks.
 MACOS = {target.name.split("-")[1]: target for target in TARGETS if target.platform == "darwin"}
+CHECKED = {
+    processor: target._replace(name=f"{target.name}-checked", checked=True)
+    for processor, target in MACOS.items()
+}
 
 
 def build_ffi() -> ModuleType:
