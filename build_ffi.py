@@ -61,14 +61,14 @@ PLATFORMS = {
     ),
     "darwin": Platform(
         "char",
-        ("speedcopy.h",),
+        ("speedcopy.h", "posix/directories.h"),
         (*_POSIX, *_files("posix", "macos", "macos_clone", "defaults")),
         (_LARGE_FILES,),
         _HIDDEN + _GUARDED,
     ),
     "freebsd": Platform(
         "char",
-        ("speedcopy.h",),
+        ("speedcopy.h", "posix/directories.h"),
         (*_POSIX, *_files("posix", "freebsd", "defaults")),
         (_LARGE_FILES,),
         _HIDDEN + _GUARDED,

@@ -23,8 +23,9 @@ FALLBACK = "shutil.copyfile"
 #: Metadata that a file system may refuse, in the order in which it is copied.
 ATTRIBUTES = ("times", "xattrs", "mode")
 
-#: Errnos with which FICLONE declines all files of two directories, and not this one only.
-_NEVER_CLONES = (errno.EOPNOTSUPP, errno.ENOTTY, errno.ENOSYS, errno.EXDEV)
+#: Mechanisms that clone, and the errnos with which they decline all files of two directories.
+_CLONING = ("FICLONE", "fclonefileat")
+_NEVER_CLONES = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY, errno.ENOSYS, errno.EXDEV)
 
 if _loader.native:
     lib, MECHANISMS = _loader.native.lib, _loader.native.MECHANISMS
@@ -96,7 +97,7 @@ def useless(report: Report) -> int:
     return sum(
         1 << row
         for row, (name, code) in enumerate(codes)
-        if name == "FICLONE" and code in _NEVER_CLONES
+        if name in _CLONING and code in _NEVER_CLONES
     )
 
 

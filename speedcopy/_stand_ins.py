@@ -26,7 +26,7 @@ _readinto = _shutil.get("_copyfileobj_readinto")
 _metadata = tuple(
     (module, name, module.get(name))
     for module, names in (
-        (_os, ("stat", "utime", "listxattr", "getxattr", "setxattr", "chmod")),
+        (_os, ("stat", "utime", "listxattr", "getxattr", "setxattr", "chmod", "chflags")),
         (_shutil, ("copystat", "copymode", "_copyxattr")),
     )
     for name in names

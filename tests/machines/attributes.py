@@ -119,6 +119,26 @@ def _apply(system: System, fd: int, found: dict[int, int]) -> None:
     posix.fchmod(fd, found.get(darwin.ATTR_ACCESSMASK, st.st_mode) & 0o7777)
 
 
+@model("futimens", "int address", "xnu: bsd/vfs/vfs_attrlist.c; Libc: gen/utimensat.c")
+def _futimens(system: System, fd: int, times: int) -> int:
+    both = system.machine.read(times, 2 * darwin.TIMESPEC.size)
+    read, changed = (s * 10**9 + ns for s, ns in darwin.TIMESPEC.iter_unpack(both))
+    posix.utime(system.host_fd(fd), ns=(read, changed))
+    return 0
+
+
+@model("fchmod", "int int", "xnu: bsd/vfs/vfs_syscalls.c, fchmod")
+def _fchmod(system: System, fd: int, mode: int) -> int:
+    posix.fchmod(system.host_fd(fd), mode & 0o7777)
+    return 0
+
+
+@model("fchflags", "int int", "xnu: bsd/vfs/vfs_syscalls.c, fchflags")
+def _fchflags(system: System, fd: int, flags: int) -> int:
+    system.volume.set_flags(system.host_fd(fd), flags & 0xFFFFFFFF)
+    return 0
+
+
 @model("flistxattr", "int address size int", "xnu: bsd/vfs/vfs_syscalls.c, flistxattr")
 def _flistxattr(system: System, fd: int, at: int, size: int, options: int) -> int:
     if options:

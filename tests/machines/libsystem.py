@@ -73,6 +73,7 @@ class System:
         self.tick = tick
         self.volume = Volume(script)
         self.files: set[int] = set()
+        self.borrowed: set[int] = set()
         machine.serve = self.serve
 
     def serve(self, name: str) -> int:
@@ -118,8 +119,8 @@ class System:
         return value
 
     def host_fd(self, fd: int) -> int:
-        """A descriptor that the copy has opened."""
-        if fd not in self.files:
+        """A descriptor that the copy has opened or was given."""
+        if fd not in self.files | self.borrowed:
             raise DarwinError(darwin.EBADF)
         return fd
 
@@ -348,6 +349,7 @@ def memory_set(system: System, to: int, value: int, size: int) -> int:
     return to
 
 
+@model("bzero", "address size", "bzero(3)")
 @model("__bzero", "address size", "bzero(3), which compilers call")
 def _bzero(system: System, to: int, size: int) -> int:
     return memory_set(system, to, 0, size)
@@ -361,6 +363,12 @@ def _strlen(system: System, text: int) -> int:
 @model("strcmp", "address address", "string(3)")
 def _strcmp(system: System, left: int, right: int) -> int:
     texts = system.machine.text(left), system.machine.text(right)
+    return (texts[0] > texts[1]) - (texts[0] < texts[1])
+
+
+@model("strncmp", "address address size", "string(3)")
+def _strncmp(system: System, left: int, right: int, size: int) -> int:
+    texts = system.machine.text(left)[:size], system.machine.text(right)[:size]
     return (texts[0] > texts[1]) - (texts[0] < texts[1])
 
 

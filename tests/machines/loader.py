@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 import lief
 import unicorn
-from unicorn import arm64_const as arm
-from unicorn import x86_const as x86
-
 from machines.memory import HEAP, HEAP_SIZE, IMAGE, PAGE, STACK, STACK_SIZE, TRAPS, ModelError
 from machines.shadow import SHADOW, Shadow
+from unicorn import arm64_const as arm
+from unicorn import x86_const as x86
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +103,8 @@ class Image:
             self.imports.append(name)
             self.is_checked |= name == "__asan_init"
         (exported,) = [each for each in binary.exported_symbols if each.name == "_speedcopy"]
-        self.copy, self.mechanism_name = (self._read(exported.value + at) for at in (0, 8))
+        functions = (self._read(exported.value + at) for at in (0, 8, 16, 24))
+        self.copy, self.mechanism_name, self.look_at_directories, self.copy_between = functions
 
     def _find(self, address: int) -> tuple[bytearray, int]:
         for start, (content, _) in self.segments.items():

@@ -20,8 +20,8 @@ import cffi
 
 # isort: split
 from machines import attributes as _attributes  # noqa: F401 (registers its calls)
-from machines import sanitizer as _sanitizer  # noqa: F401 (the same)
 from machines import darwin, libsystem
+from machines import sanitizer as _sanitizer  # noqa: F401 (the same)
 from machines.loader import Image, Machine
 from machines.script import Script
 
@@ -113,19 +113,51 @@ class Native:
 
     def copy(self, src: bytes, dst: bytes, flags: int, caller: Any, report: Any) -> int:
         """sc_copy."""
-        assert not report or self.ffi.typeof(report) is self.ffi.typeof("sc_report *")
+        return self._copy(self.image.copy, (), src, dst, flags, caller, report)
+
+    def copy_between(
+        self, directories: Any, src: bytes, dst: bytes, flags: int, caller: Any, report: Any
+    ) -> int:
+        """sc_copy_between."""
+        at = self.image.copy_between
+        return self._copy(at, (directories,), src, dst, flags, caller, report)
+
+    def look_at_directories(self, directories: Any) -> None:
+        """sc_look_at_directories."""
+        with signals(signal.SIG_BLOCK), self.machine() as (machine, system):
+            system.borrowed |= {directories.src, directories.dst}
+            found = machine.put(bytes(self.ffi.buffer(directories)))
+            machine.call(self.image.look_at_directories, found)
+            size = self.ffi.sizeof("sc_directories")
+            self.ffi.buffer(directories)[:] = machine.read(found, size)
+            machine.free(found)
+
+    def _copy(
+        self,
+        at: int,
+        between: tuple[Any, ...],
+        src: bytes,
+        dst: bytes,
+        flags: int,
+        caller: Any,
+        report: Any,
+    ) -> int:
+        """Calls a function that copies."""
         size = self.ffi.sizeof("sc_report")
         self.copies += 1
-        with signals(signal.SIG_BLOCK), self.machine() as (machine, _):
-            paths = machine.put(src + b"\0"), machine.put(dst + b"\0")
+        with signals(signal.SIG_BLOCK), self.machine() as (machine, system):
+            given = [bytes(self.ffi.buffer(each)) for each in between]
+            system.borrowed |= {fd for each in between for fd in (each.src, each.dst)}
+            blocks = [machine.put(data) for data in (*given, src + b"\0", dst + b"\0")]
             found = machine.put(b"\xa5" * size) if report else 0
             handle = int(self.ffi.cast("uintptr_t", caller))
-            result = machine.call(self.image.copy, *paths, flags, handle, found) & 0xFFFFFFFF
+            result = machine.call(at, *blocks, flags, handle, found) & 0xFFFFFFFF
             if report:
                 self.ffi.buffer(report)[:] = machine.read(found, size)
-                for row, code in enumerate(report.declined):
-                    report.declined[row] = self._translated(code)
-            for address in (*paths, found):
+                for codes in (report.declined, report.refused):
+                    for row, code in enumerate(codes):
+                        codes[row] = self._translated(code)
+            for address in (*blocks, found):
                 machine.free(address)
         result -= (result >> 31) << 32
         place = -result & ~0xFFFF
@@ -152,6 +184,8 @@ class Lib:
         """Has the functions; constants are looked up."""
         self._native = native
         self.sc_copy = native.copy
+        self.sc_copy_between = native.copy_between
+        self.sc_look_at_directories = native.look_at_directories
         self.sc_mechanism_name = native.mechanism_name
 
     def __getattr__(self, name: str) -> int:

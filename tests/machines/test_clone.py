@@ -13,7 +13,7 @@ from machines import darwin
 from machines.copies import CLONE, QUARANTINE, READ_WRITE, Copies
 from machines.script import Rule, before, fail
 from machines.volume import Volume
-from support.surroundings import limit, umask
+from support.process_limits import limit, umask
 
 import speedcopy
 

@@ -32,7 +32,8 @@ STATES = {
 #: Calls that cannot fail on macOS.
 SURE = {
     *("__error", "getpid", "clock_gettime", "arc4random", "sc_tick", "free"),
-    *("memcpy", "__memcpy_chk", "memset", "__bzero", "strlen", "strcmp", "strrchr"),
+    *("memcpy", "__memcpy_chk", "memset", "bzero", "__bzero"),
+    *("strlen", "strcmp", "strncmp", "strrchr"),
 }
 
 

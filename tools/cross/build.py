@@ -32,23 +32,31 @@ LINKING = {
     "win32": ("-shared",),
 }
 
-#: The extension exports a function of Python, which calls these two. A DLL has to be complete.
+#: The extension exports a function of Python, which calls these. A DLL has to be complete.
 EXPORTS = """
 #include "speedcopy.h"
-#ifdef _WIN32
+#ifndef _WIN32
+#include "posix/directories.h"
+#define EXPORTED __attribute__((visibility("default")))
+#else
 int sc_tick(void *caller, int64_t copied, int64_t total)
 {
     (void)caller;
     return copied < total;
 }
 #define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
 #endif
 EXPORTED const struct {
     int (*copy)(const sc_char *, const sc_char *, int, void *, sc_report *);
     const char *(*mechanism_name)(int);
+#ifdef SPEEDCOPY_DIRECTORIES_H
+    void (*look_at_directories)(sc_directories *);
+    int (*copy_between)(const sc_directories *, const sc_char *, const sc_char *, int, void *,
+                        sc_report *);
+} speedcopy = {sc_copy, sc_mechanism_name, sc_look_at_directories, sc_copy_between};
+#else
 } speedcopy = {sc_copy, sc_mechanism_name};
+#endif
 """
 
 
@@ -83,10 +91,8 @@ def imports(library: Path) -> set[str]:
         msg = f"{library} is no library"
         raise BuildError(msg)
     if isinstance(binary, lief.ELF.Binary):
-        names = {str(symbol.name) for symbol in binary.dynamic_symbols if symbol.shndx == 0}
-    else:
-        names = {str(symbol.name) for symbol in binary.imported_symbols}
-    return {name.removeprefix("_") for name in names} - {""}
+        return {str(symbol.name) for symbol in binary.dynamic_symbols if symbol.shndx == 0} - {""}
+    return {str(symbol.name).removeprefix("_") for symbol in binary.imported_symbols}
 
 
 def check_imports(target: Target) -> None:

@@ -4,6 +4,8 @@
  * No request replaces the old content of dst, no call asks whether a clone would work, and none
  * starts to write back a part of a file.
  */
+#include <unistd.h>
+
 #include "posix.h"
 
 int sc_may_copy_in_place(const sc_job *job)
@@ -46,4 +48,48 @@ int sc_write_back(sc_job *job)
 {
     job->arrived = -1;
     return 0;
+}
+
+/* Python has extended attributes on Linux only, and so shutil copies them there only. */
+ssize_t sc_list_xattrs(int fd, char *names, size_t size)
+{
+    (void)fd;
+    (void)names;
+    (void)size;
+    return 0;
+}
+
+ssize_t sc_get_xattr(int fd, const char *name, char *value, size_t size)
+{
+    (void)fd;
+    (void)name;
+    (void)value;
+    (void)size;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+int sc_set_xattr(int fd, const char *name, const char *value, size_t size)
+{
+    (void)fd;
+    (void)name;
+    (void)value;
+    (void)size;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+/* As in shutil, a file system without flags is no error. */
+int sc_copy_flags(const sc_job *job)
+{
+    if (job->src_st.st_flags == job->dst_st.st_flags)
+        return 0;
+    int result = fchflags(job->dst_fd, job->src_st.st_flags);
+    return result < 0 && (errno == EOPNOTSUPP || errno == ENOTSUP) ? 0 : result;
+}
+
+/* Sizes are believed where a file system is known not to cache them. */
+void sc_look_at_directories(sc_directories *directories)
+{
+    directories->exact = 0;
 }

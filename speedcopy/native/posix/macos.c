@@ -8,11 +8,6 @@
  */
 #include "macos.h"
 
-static int dst_is_new(const sc_job *job)
-{
-    return job->created;
-}
-
 /*
  * Carries the quarantine, as the fcopyfile of the standard library does. As there, an attribute
  * that cannot be read is none, and one that cannot be set fails the copy.
@@ -35,7 +30,7 @@ static int64_t read_write(sc_job *job, int64_t length)
 }
 
 const sc_mechanism sc_mechanisms[] = {
-    {"fclonefileat", sc_clone, dst_is_new, SC_WHOLE_FILE | SC_CLONES},
+    {"fclonefileat", sc_clone, NULL, SC_WHOLE_FILE | SC_CLONES | SC_NEW_FILE},
     {"read/write", read_write, NULL, SC_ANY_FILE},
     {NULL, NULL, NULL, 0},
 };

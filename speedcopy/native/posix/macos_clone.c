@@ -57,8 +57,6 @@ static int is_within_limit(const sc_job *job)
 static int refusal(const sc_job *job)
 {
     mode_t mode = job->src_st.st_mode;
-    if (!job->created)
-        return -EEXIST;
     if (job->src_st.st_dev != job->dst_st.st_dev)
         return -EXDEV;
     if (job->src_st.st_flags & ~HARMLESS_FLAGS)
@@ -133,18 +131,18 @@ static int make_plain(const sc_job *job, int fd, struct stat *clone)
 static int replace_dst(const sc_job *job, const char *name)
 {
     struct stat now;
-    if (fstatat(job->dir, job->dst, &now, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(job->dst_dir, job->dst, &now, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
     if (!sc_same_file(&now, &job->dst_st))
         return -EEXIST;
-    return renameat(job->dir, name, job->dir, job->dst) < 0 ? -errno : 0;
+    return renameat(job->dst_dir, name, job->dst_dir, job->dst) < 0 ? -errno : 0;
 }
 
 /* Makes the new clone the dst of this copy, or removes it. 0 or -errno. */
 static int adopt(sc_job *job, const char *name)
 {
     struct stat clone;
-    int fd = openat(job->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(job->dst_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     int result = fd < 0 ? -errno : make_plain(job, fd, &clone);
     if (result == 0)
         result = replace_dst(job, name);
@@ -156,7 +154,7 @@ static int adopt(sc_job *job, const char *name)
     }
     sc_close(&fd);
     for (int tries = SC_MOST_TRIES; tries > 0; tries--)
-        if (unlinkat(job->dir, name, 0) == 0 || errno != EINTR)
+        if (unlinkat(job->dst_dir, name, 0) == 0 || errno != EINTR)
             break;
     return result;
 }
@@ -165,7 +163,7 @@ static int adopt(sc_job *job, const char *name)
  * Shares the extents of src. clonefile(2) and xnu: bsd/vfs/vfs_syscalls.c
  * ENOTSUP          the volume has no clones (HFS+, exFAT, SMB)
  * EXDEV            another volume
- * EEXIST           dst existed; the temporary name is taken; dst was replaced meanwhile
+ * EEXIST           the temporary name is taken; dst was replaced meanwhile
  * EPERM            a locked, compressed or dataless src; an attribute that cannot be removed
  * EFBIG            more than RLIMIT_FSIZE
  * EACCES           others may read src and not dst; no permission for the directory
@@ -180,7 +178,7 @@ int64_t sc_clone(sc_job *job, int64_t length)
     if (result == 0)
         result = name_beside(job->dst, name, sizeof name);
     if (result == 0 &&
-        fclonefileat(job->src_fd, job->dir, name, CLONE_NOFOLLOW | CLONE_NOOWNERCOPY) < 0)
+        fclonefileat(job->src_fd, job->dst_dir, name, CLONE_NOFOLLOW | CLONE_NOOWNERCOPY) < 0)
         result = -errno;
     if (result == 0)
         result = adopt(job, name);

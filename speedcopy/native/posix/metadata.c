@@ -134,6 +134,14 @@ static int copy_mode(sc_job *job, int may_have_changed)
     return result < 0 ? refuse(job, SC_PERMISSIONS, errno, SC_AT_DST) : 0;
 }
 
+/* Last, as some flags forbid every other change. */
+static int copy_flags(sc_job *job)
+{
+    int result;
+    SC_REPEAT(job, result, sc_copy_flags(job));
+    return result < 0 ? refuse(job, SC_PERMISSIONS, errno, SC_AT_DST) : 0;
+}
+
 int sc_copy_metadata(sc_job *job)
 {
     int result = look_at_src(job), may_change_mode = 0;
@@ -146,5 +154,7 @@ int sc_copy_metadata(sc_job *job)
         result = copy_times(job);
     if (result == 0 && job->flags & SC_COPY_XATTRS)
         result = copy_xattrs(job, &may_change_mode);
-    return result == 0 && job->flags & SC_COPY_MODE ? copy_mode(job, may_change_mode) : result;
+    if (result == 0 && job->flags & SC_COPY_MODE)
+        result = copy_mode(job, may_change_mode);
+    return result == 0 && job->flags & SC_COPY_XATTRS ? copy_flags(job) : result;
 }

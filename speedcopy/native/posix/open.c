@@ -145,7 +145,7 @@ static int open_src(sc_job *job)
         return refuse_src(job, SC_CHARACTER_DEVICE);
     if (S_ISREG(job->src_st.st_mode)) {
         job->size = job->src_st.st_size;
-        job->exact = job->directories && job->directories->exact == job->src_st.st_dev;
+        job->exact = job->directories && job->directories->exact == (uint64_t)job->src_st.st_dev;
     }
     return 0;
 }
@@ -190,6 +190,12 @@ static int open_in_place(sc_job *job)
     return 1;
 }
 
+/* Is O_EXCL left out? A mechanism that replaces dst has to know that this copy has created it. */
+static int is_left_out(const sc_job *job)
+{
+    return job->flags & SC_NAME_IS_FREE && !(sc_mechanisms->traits & SC_NEW_FILE);
+}
+
 /*
  * Is dst the file that has just been created? O_EXCL is one operation more on NFS. Without it, an
  * empty file may be somebody else's: it is as good, but is not removed if the copy fails.
@@ -197,7 +203,7 @@ static int open_in_place(sc_job *job)
 static int is_new(sc_job *job)
 {
     int looked = look_at(job, job->dst_fd, &job->dst_st);
-    if (job->flags & SC_NAME_IS_FREE)
+    if (is_left_out(job))
         return looked == 0 && S_ISREG(job->dst_st.st_mode) && job->dst_st.st_size == 0 &&
                !sc_same_file(&job->src_st, &job->dst_st);
     job->created = looked < 0 || job->dst_st.st_size == 0;
@@ -212,7 +218,7 @@ static int is_new(sc_job *job)
  */
 static int open_dst(sc_job *job)
 {
-    int how = job->flags & SC_NAME_IS_FREE ? O_NOFOLLOW | O_NONBLOCK : O_EXCL;
+    int how = is_left_out(job) ? O_NOFOLLOW | O_NONBLOCK : O_EXCL;
     job->dst_fd = open_file(job, &job->dst_dir, job->dst, O_WRONLY | O_CREAT | how);
     int code = job->dst_fd < 0 ? errno : 0;
     if (job->dst_fd >= 0) {

@@ -12,7 +12,7 @@
  *
  * The section "What a platform's file defines" below lists the rest. On Linux it is in linux.c (the
  * table), linux_files.c (file systems, writing back, extended attributes) and linux_clone.c
- * (reflink="always").
+ * (reflink="always"). defaults.c has it for systems with little of their own.
  */
 #ifndef SPEEDCOPY_POSIX_H
 #define SPEEDCOPY_POSIX_H
@@ -21,6 +21,14 @@
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+
+#ifndef ENODATA /* FreeBSD has another name for it */
+#define ENODATA ENOATTR
+#endif
+#ifdef __APPLE__ /* POSIX has other names for these since 2008 */
+#define st_atim st_atimespec
+#define st_mtim st_mtimespec
+#endif
 
 #include "directories.h"
 #include "speedcopy.h"
@@ -100,7 +108,8 @@ enum {
     SC_WHOLE_FILE = 1, /* one call copies the whole file, from offset 0; otherwise in rounds */
     SC_CLONES = 2,     /* always shares extents, or fails */
     SC_MAY_CLONE = 4,  /* the file system or the server may share extents */
-    SC_ANY_FILE = 8    /* also copies devices and pseudo files; the end of src is success */
+    SC_ANY_FILE = 8,   /* also copies devices and pseudo files; the end of src is success */
+    SC_NEW_FILE = 16   /* copies only to a dst that this copy has created, and replaces it */
 };
 
 /*
@@ -146,6 +155,9 @@ int sc_set_xattr(int fd, const char *name, const char *value, size_t size);
 
 /* The most that either of these takes or returns. */
 enum { SC_LONGEST_XATTR = 0x10000 };
+
+/* Copies the flags of chflags(2), which SC_COPY_XATTRS includes. 0, or -1 and errno. */
+int sc_copy_flags(const sc_job *job);
 
 /*
  * What a platform's file may use.

@@ -123,6 +123,8 @@ static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
     int regular = S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
     if (job->flags & SC_SKIP_ROW << (mechanism - sc_mechanisms))
         return 0;
+    if (mechanism->traits & SC_NEW_FILE && !job->created)
+        return 0;
     if (job->flags & SC_REFLINK_ALWAYS)
         return clones && regular;
     if (clones && job->in_place && !wants_empty(job, mechanism))
