@@ -87,6 +87,11 @@ TABLES = {
         Mechanism(SENDFILE, SENDFILE, Kind.ROUNDS, "EINVAL"),
         _LAST,
     ),
+    "darwin": (Mechanism("fclonefileat", "", Kind.WHOLE_FILE, shares=True), _LAST),
+    "freebsd": (
+        Mechanism(COPY_FILE_RANGE, COPY_FILE_RANGE, Kind.ROUNDS, "EXDEV", shares=True),
+        _LAST,
+    ),
     "win32": (Mechanism("CopyFile2", "", Kind.WHOLE_FILE, shares=True),),
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from machines import darwin
 from machines.libsystem import DarwinError, model
-from machines.loader import ModelError
+from machines.memory import ModelError
 from machines.volume import PREFIX
 
 if TYPE_CHECKING:

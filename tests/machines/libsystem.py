@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from machines import darwin
-from machines.loader import ERRNO, ModelError
+from machines.loader import ERRNO
+from machines.memory import ModelError
 from machines.volume import Volume
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """The model of what code with the AddressSanitizer calls: see shadow.py.
 
-The sources are LLVM's (compiler-rt/lib/asan). Its constructors do not run, so globals have no marks.
+The sources are LLVM's (compiler-rt/lib/asan). Constructors do not run here, so globals have no
+marks.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import Callable
 
 from machines.libsystem import System, memory_copy, memory_set, model
-from machines.loader import ModelError
+from machines.memory import ModelError
 
 #: What marks the variables of a function: accessible, before, between and after them, left, freed.
 MARKS = (0x00, 0xF1, 0xF2, 0xF3, 0xF5, 0xF8)

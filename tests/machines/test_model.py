@@ -6,7 +6,8 @@ import struct
 
 import pytest
 from machines import darwin, libsystem, native
-from machines.loader import DATA, HEAP, Machine, ModelError
+from machines.loader import DATA, Machine
+from machines.memory import HEAP, ModelError
 from machines.script import Script
 from support.python import ROOT
 

@@ -15,7 +15,7 @@ PACKAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 #: Folders of tests/ that pytest does not enter unless it is given their names.
-NOT_BY_DEFAULT = {"benchmarks", "support", "tools"}
+NOT_BY_DEFAULT = {"benchmarks", "machines", "support", "tools"}
 
 
 def names(folder: Path) -> set[str]:
