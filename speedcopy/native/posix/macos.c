@@ -3,7 +3,7 @@
  *
  * table.c decides what an errno means; here every errno is only returned. fcopyfile is not used. It
  * reads and writes as read_write.c does, truncates dst to the bytes of this call, even if an
- * earlier mechanism has copied some, and is not interrupted (Apple's copyfile-224, copyfile.c).
+ * earlier mechanism has copied some, and is not interrupted (Apple's copyfile-224).
  * docs/macos.md says what has run on a Mac.
  */
 #include "macos.h"

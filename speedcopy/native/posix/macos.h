@@ -12,7 +12,7 @@
 /* Bytes. A file with more names of attributes is not cloned. */
 enum { SC_LONGEST_NAMES = 4096 };
 
-/* sys/xattr.h, which zig's copy of Apple's headers lacks. */
+/* Declared here because zig's copy of Apple's headers has no header for them. */
 ssize_t flistxattr(int fd, char *names, size_t size, int options);
 ssize_t fgetxattr(int fd, const char *name, void *value, size_t size, uint32_t position,
                   int options);

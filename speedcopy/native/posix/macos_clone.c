@@ -31,7 +31,7 @@ static const mode_t OPEN_TO_OTHERS = 0066;
 
 /*
  * Does the volume clone? Only a clear "no" counts, as older kernels answer for the root of a volume
- * only (xnu: bsd/vfs/vfs_attrlist.c). A share is then not asked to look up the temporary name.
+ * only (getvolattrlist of xnu). A share is then not asked to look up the temporary name.
  */
 static int volume_clones(const sc_job *job)
 {
@@ -101,8 +101,8 @@ static int remove_xattrs(int fd)
 /*
  * Gives the clone the times, the mode and the flags of the dst that this copy has created, and
  * checks that it has them. Its owner and group can differ only if the volume ignores
- * CLONE_NOOWNERCOPY. fsetattrlist packs the values in the order of the bits (xnu:
- * bsd/vfs/vfs_attrlist.c).
+ * CLONE_NOOWNERCOPY. fsetattrlist packs the values in the order of the bits (setattrlist_internal
+ * of xnu).
  */
 static int make_plain(const sc_job *job, int fd, struct stat *clone)
 {
@@ -160,7 +160,7 @@ static int adopt(sc_job *job, const char *name)
 }
 
 /*
- * Shares the extents of src. clonefile(2) and xnu: bsd/vfs/vfs_syscalls.c
+ * Shares the extents of src. clonefile(2), and clonefile_internal of xnu:
  * ENOTSUP          the volume has no clones (HFS+, exFAT, SMB)
  * EXDEV            another volume
  * EEXIST           the temporary name is taken; dst was replaced meanwhile
