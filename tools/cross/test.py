@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from cross.build import build
-from cross.targets import MACOS, ROOT
+from cross.targets import CHECKED, MACOS, ROOT
+
+if TYPE_CHECKING:
+    from cross.targets import Target
 
 #: What is about a copy, whatever the platform: by pytest's names.
 TESTS = (
@@ -21,6 +25,9 @@ TESTS = (
     *(f"tests/package/test_{name}.py" for name in ("stdlib", "threads")),
 )
 
+#: Each access to memory is checked in a few of them.
+CHECKED_TESTS = ("tests/machines", "tests/contract/test_contract.py")
+
 #: These start a Python with an environment of their own, and so with the extension of this machine.
 ELSEWHERE = ("tests/package/test_report.py::test_debug",)
 
@@ -31,24 +38,26 @@ def main(*arguments: str) -> int:
     rest = [each for each in arguments if each not in MACOS]
     codes = []
     for name in chosen:
-        build(MACOS[name])
-        codes.append(run(name, rest))
+        for target, tests in ((MACOS[name], TESTS), (CHECKED[name], CHECKED_TESTS)):
+            build(target)
+            codes.append(run(name, target, tests, rest))
     return max(codes)
 
 
-def run(processor: str, arguments: list[str]) -> int:
-    """Runs pytest with the stand-in for the extension."""
+def run(processor: str, target: Target, tests: tuple[str, ...], arguments: list[str]) -> int:
+    """Runs pytest with the stand-in for the extension. Tests in the arguments replace ``tests``."""
     path = (ROOT, ROOT / "tests", ROOT / "tests" / "machines" / "site")
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(map(str, path)),
         "SPEEDCOPY_MACHINE": processor,
-        "SPEEDCOPY_MACHINE_LIBRARY": str(MACOS[processor].library),
+        "SPEEDCOPY_MACHINE_LIBRARY": str(target.library),
     }
     left_out = [word for test in ELSEWHERE for word in ("--deselect", test)]
     named = any(each.startswith("tests/") for each in arguments)
     command = [sys.executable, "-m", "pytest", "-p", "machines.plugin", *left_out, *arguments]
+    print(f"macOS, {target.name}:", flush=True)
     done = subprocess.run(
-        [*command, *(() if named else TESTS)], cwd=ROOT, env=environment, check=False
+        [*command, *(() if named else tests)], cwd=ROOT, env=environment, check=False
     )
     return done.returncode
