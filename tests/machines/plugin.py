@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,21 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _native = native.in_use()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --sample and --seed."""
-    group = parser.getgroup("speedcopy").addoption
-    group("--sample", type=float, default=1, metavar="SHARE", help="runs this share of the tests")
-    group("--seed", default="0", help="of --sample: the same seed chooses the same tests")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Chooses the sample. What is about macOS itself always runs."""
-    share, chance = config.getoption("--sample"), random.Random(config.getoption("--seed"))  # noqa: S311
-    kept = [item for item in items if chance.random() < share or "machines" in item.path.parts]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
 
 
 @pytest.hookimpl(wrapper=True)
