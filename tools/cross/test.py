@@ -28,8 +28,8 @@ TESTS = (
 #: Each access to memory is checked in a few of them.
 CHECKED_TESTS = ("tests/machines", "tests/contract/test_contract.py")
 
-#: These start a Python with an environment of their own, or with replaced calls of Linux, and so with
-#: the extension of this machine.
+#: These start a Python with an environment of its own, or replace calls of Linux, and so use the
+#: extension of this machine.
 ELSEWHERE = (
     "tests/package/test_report.py::test_debug",
     "tests/faults/test_stopped.py::test_two_signals_at_once",
