@@ -18,7 +18,8 @@ class Transfer:
     """How a copy was made, and why it was not made faster.
 
     ``mechanism`` moved the last byte. It is a row of the platform's table ("FICLONE",
-    "CIFS_IOC_COPYCHUNK_FILE", "copy_file_range", "sendfile", "read/write"; "CopyFile2"), or
+    "CIFS_IOC_COPYCHUNK_FILE", "copy_file_range", "sendfile", "read/write"; "fclonefileat";
+    "CopyFile2"), or
     "shutil.copyfile" if Python copied as the standard library does. ``copied`` is in bytes,
     ``seconds`` is wall time. ``declined`` has the mechanisms that were tried before and declined,
     in that order, each with the name of its errno (on Windows "WinError" and a number), or with "no

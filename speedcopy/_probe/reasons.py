@@ -106,6 +106,7 @@ _copied_by_the_kernel = _on("bcachefs", "btrfs", "exfat", "ext", "f2fs", "tmpfs"
 #: What it means that a mechanism works.
 _WORKS = {
     FICLONE: "the two files share the data",
+    "fclonefileat": "the two files share the data",
     COPYCHUNK: "the server copies",
     COPY_FILE_RANGE: "the file system copies, or else the kernel of this machine",
     "sendfile": "the kernel of this machine moves the bytes",
