@@ -1,6 +1,7 @@
 """Runs the project from a fresh checkout: makes an environment, installs, does one thing.
 
     python3 tools/dev.py benchmark [ARGUMENTS OF tools/benchmark.py]
+    python3 tools/dev.py report [ARGUMENTS OF tools/report.py]
     python3 tools/dev.py test [ARGUMENTS OF pytest]
     python3 tools/dev.py python [ARGUMENTS]
 

@@ -13,6 +13,7 @@ from dev.steps import ROOT
 
 COMMANDS = {
     "benchmark": [str(ROOT / "tools" / "benchmark.py")],
+    "report": [str(ROOT / "tools" / "report.py")],
     "test": ["-m", "pytest"],
     "python": [],
 }

@@ -1,0 +1,17 @@
+"""Tries copies on this machine and prints a short report to paste into an issue.
+
+    python3 tools/dev.py report [--target DIR] [--other DIR]
+
+It takes about a minute and removes what it makes. --target is the folder to copy in; a share is of
+interest, too. --other is a folder on another volume.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # python -P has not
+
+from volunteer.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__ or "", sys.argv[1:]))
