@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
 from volunteer import cases, cli
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_report(
