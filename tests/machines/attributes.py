@@ -40,7 +40,7 @@ def _fclonefileat(system: System, fd: int, dir_fd: int, path: int, flags: int) -
         for attribute in volume.names(fd):
             posix.setxattr(clone, PREFIX + attribute, posix.getxattr(fd, PREFIX + attribute))
         volume.set_flags(clone, volume.flags(fd))
-        volume.set_born(clone, volume.born(fd, src))
+        volume.set_born(clone, volume.born(src))
         posix.utime(clone, ns=(src.st_atime_ns, src.st_mtime_ns))
         posix.fchmod(clone, src.st_mode & 0o1777)
     except OSError:
@@ -110,7 +110,7 @@ def _apply(system: System, fd: int, found: dict[int, int]) -> None:
     if volume.flags(fd) & darwin.LOCKED and found.get(darwin.ATTR_FLAGS, 1) & darwin.LOCKED:
         raise DarwinError(darwin.EPERM)
     volume.set_flags(fd, found.get(darwin.ATTR_FLAGS, volume.flags(fd)))
-    volume.set_born(fd, found.get(darwin.ATTR_CRTIME, volume.born(fd, st)))
+    volume.set_born(fd, found.get(darwin.ATTR_CRTIME, volume.born(st)))
     times = (
         found.get(darwin.ATTR_ACCTIME, st.st_atime_ns),
         found.get(darwin.ATTR_MODTIME, st.st_mtime_ns),

@@ -155,6 +155,8 @@ def opened(system: System, directory: int | None, path: int, flags: int, named: 
         raise ModelError(msg)
     host = sum(flag for bit, flag in darwin.OPEN_FLAGS.items() if flags & bit)
     fd = posix.open(system.machine.text(path), host, mode, dir_fd=directory)
+    if flags & darwin.O_EXCL:
+        system.volume.set_born(fd, 0)
     system.files.add(fd)
     return fd
 
@@ -180,7 +182,7 @@ def _close(system: System, fd: int) -> int:
 
 
 def _look(system: System, st: os.stat_result, path: int | bytes, at: int) -> int:
-    flags, born = system.volume.flags(path), system.volume.born(path, st)
+    flags, born = system.volume.flags(path), system.volume.born(st)
     system.machine.write(at, darwin.stat_of(st, flags, born))
     return 0
 

@@ -1,7 +1,7 @@
 """What an APFS volume keeps of a file that this machine's file system has no place for.
 
-Flags and the time of birth are extended attributes here that the model does not list. Attributes of
-macOS have the prefix that Linux demands.
+Flags are an extended attribute here that the model does not list. Attributes of macOS have the
+prefix that Linux demands. Times of birth are kept by the numbers of files.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ PREFIX = "user."
 HIDDEN = "user.darwin."
 
 File = Union[int, bytes]
+
+_born: dict[tuple[int, int], int] = {}
 
 
 class Volume:
@@ -56,13 +58,16 @@ class Volume:
         if flags != self.flags(file):
             self._note(file, "flags", flags)
 
-    def born(self, file: File, st: os.stat_result) -> int:
+    @staticmethod
+    def born(st: os.stat_result) -> int:
         """st_birthtimespec in nanoseconds."""
-        return self._number(file, "born") or min(st.st_mtime_ns, st.st_ctime_ns)
+        return _born.get((st.st_dev, st.st_ino)) or min(st.st_mtime_ns, st.st_ctime_ns)
 
-    def set_born(self, file: File, nanoseconds: int) -> None:
-        """Sets the time of birth."""
-        self._note(file, "born", nanoseconds)
+    @staticmethod
+    def set_born(file: File, nanoseconds: int) -> None:
+        """Sets the time of birth; 0 forgets what another file with this number had."""
+        st = posix.stat(file)
+        _born[st.st_dev, st.st_ino] = nanoseconds
 
     @staticmethod
     def names(file: File) -> list[str]:
