@@ -11,7 +11,7 @@ from machines.script import fail
 from machines.volume import Volume
 
 from speedcopy._copy2 import Copier
-from speedcopy._options import Options
+from speedcopy._copyfile import Options
 
 LONG_AGO = 86_400 * 10**9 + 5
 
