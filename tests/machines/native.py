@@ -98,7 +98,10 @@ class Native:
     @contextmanager
     def machine(self) -> Iterator[tuple[Machine, libsystem.System]]:
         """A machine that nobody else uses."""
-        machine = self.idle.pop() if self.idle else Machine(self.image)
+        try:
+            machine = self.idle.pop()
+        except IndexError:  # another thread may have taken the last one
+            machine = Machine(self.image)
         system = libsystem.System(machine, self.script, self._tick)
         try:
             yield machine, system
