@@ -4,9 +4,11 @@ from speedcopy import _loader, _switches  # noqa: F401 (first: its warning names
 from speedcopy._copy2 import copy, copy2
 from speedcopy._copyfile import copyfile, transfer
 from speedcopy._patch import patch_copyfile, patched_copyfile, unpatch_copyfile
-from speedcopy._probe.probe import Probe, probe
+from speedcopy._probe.probe import Probe, probe, why_not_native
 from speedcopy._report import Transfer
 from speedcopy._trees.copytree import copytree
+from speedcopy._types import Metadata, Progress, Reflink
+from speedcopy._types import Path as StrOrBytesPath
 from speedcopy.version import __version__
 
 #: Log one line per copy. May be set at any time; also an environment variable.
@@ -16,9 +18,13 @@ SPEEDCOPY_DEBUG = _switches.from_environment("SPEEDCOPY_DEBUG")
 SPEEDCOPY_DISABLE = _switches.from_environment("SPEEDCOPY_DISABLE")
 
 __all__ = [  # noqa: RUF022 (as sorted() has it)
+    "Metadata",
     "Probe",
+    "Progress",
+    "Reflink",
     "SPEEDCOPY_DEBUG",
     "SPEEDCOPY_DISABLE",
+    "StrOrBytesPath",
     "Transfer",
     "__version__",
     "copy",
@@ -30,4 +36,5 @@ __all__ = [  # noqa: RUF022 (as sorted() has it)
     "probe",
     "transfer",
     "unpatch_copyfile",
+    "why_not_native",
 ]

@@ -43,7 +43,7 @@ def without_native() -> str:
         return ""
     text = (
         "speedcopy is installed without its native layer and copies as the standard library does; "
-        "install it from a wheel, or where there is a C compiler"
+        "this is a folder or zip without the extension: run pip install, and Python elsewhere"
     )
     warnings.warn(text, RuntimeWarning, stacklevel=4)
     return "not built"

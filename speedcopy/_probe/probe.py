@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CONTENT = bytes(range(256)) * 512
 
 WITHOUT = {
-    "not built": "it is not built: install speedcopy from a wheel, or where there is a C compiler",
+    "not built": "this is a folder or zip without it: run pip install, and Python elsewhere",
     "subinterpreter": "C cannot call back into a subinterpreter",
     "": "there is none for this platform",
 }
@@ -105,7 +105,7 @@ def probe(src_dir: Path, dst_dir: Optional[Path] = None) -> Probe:
             speedcopy.transfer(file, scratch.new(dst.directory), progress=progress).mechanism
             for progress in (None, _ignore)
         )
-        why_not = _why_not_native()
+        why_not = why_not_native()
         mechanisms = _ask_all(file, src, dst, scratch)
     return Probe(src, dst, places.kernel(), not why_not, why_not, mechanisms, uses, in_rounds)
 
@@ -114,8 +114,12 @@ def _ignore(_copied: int, _total: int) -> None:
     """For a copy that has to be made in rounds."""
 
 
-def _why_not_native() -> str:
-    """Why the native layer makes no copies in this process; empty if it does."""
+def why_not_native() -> str:
+    """Returns why copies do not use the native layer at present; an empty text if they do.
+
+    The reason is a sentence for people. ``SPEEDCOPY_DISABLE`` and functions that a test has
+    replaced count, too.
+    """
     if _loader.native is None:
         return WITHOUT[_loader.why_not]
     if speedcopy.SPEEDCOPY_DISABLE:

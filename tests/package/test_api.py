@@ -16,7 +16,9 @@ import speedcopy
 import speedcopy.version
 
 CALLABLES = [
-    getattr(speedcopy, name) for name in speedcopy.__all__ if callable(getattr(speedcopy, name))
+    value
+    for value in (getattr(speedcopy, name) for name in speedcopy.__all__)
+    if inspect.isfunction(value) or inspect.isclass(value)
 ]
 
 
@@ -35,6 +37,7 @@ def test_all() -> None:
         "patch_copyfile",
         "unpatch_copyfile",
         "patched_copyfile",
+        *("Metadata", "Progress", "Reflink", "StrOrBytesPath"),
     } <= public
 
 

@@ -363,3 +363,15 @@ def test_works(
     """Who copies, if it is known."""
     told = reasons.works(mechanism, place, place, by_server=by_server, clones=clones)
     assert told.startswith(expected)
+
+
+@pytest.mark.parametrize(("disabled", "why_not"), [(False, ""), (True, "SPEEDCOPY_DISABLE is set")])
+def test_why_not_native(
+    disabled: bool,
+    why_not: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether the native layer copies is a question with an answer."""
+    pytest.importorskip("speedcopy._native", reason="no native layer on this platform")
+    monkeypatch.setattr(speedcopy, "SPEEDCOPY_DISABLE", disabled)
+    assert speedcopy.why_not_native() == why_not
