@@ -54,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Enables Ctrl-C, which background jobs of a shell ignore; in the lab, counts by mount."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     wanted = config.getoption("--mounts")
     if wanted and not MOUNTED:
         raise pytest.UsageError(NO_LAB)
