@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._copy2 import copy, copy2
 from speedcopy._copyfile import check_metadata
-from speedcopy._trees.directories import Directory, make_root
+from speedcopy._trees.directories import Directory, is_below, make_root
 from speedcopy._trees.entries import Ignore, Settings
 
 if TYPE_CHECKING:
@@ -61,20 +62,25 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
         raise ValueError(msg)
     check_metadata(metadata)
     settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {})
-    root = Directory(src, dst)
-    root.scan(settings)
-    try:
-        root.choose(ignore)
-        settings.own.update(make_root(root, exist_ok=dirs_exist_ok))
-    except BaseException:
-        root.close()
-        raise
     # They add a third to the time that importing speedcopy takes, and not everybody copies trees.
     from speedcopy._trees import targets  # noqa: PLC0415
     from speedcopy._trees.in_order import InOrder  # noqa: PLC0415
     from speedcopy._trees.parallel import Parallel  # noqa: PLC0415
 
-    if copy_function is copy2 or copy_function is copy:
+    root = Directory(src, dst)
+    try:
+        root.scan(settings)
+        root.choose(ignore)
+        settings.own.update(make_root(root, exist_ok=dirs_exist_ok))
+    except BaseException:
+        root.close()
+        raise
+    is_own = copy_function is copy2 or copy_function is copy
+    if is_own and is_below(src, dst):
+        if copy_function is copy2:
+            copy_function = functools.partial(copy2, metadata=metadata)
+        InOrder(settings, copy_function, progress).run(root)
+    elif is_own:
         target = targets.target(src, dst, workers=workers, executor=executor)
         parallel = Parallel(settings, target, executor, progress, mode_only=copy_function is copy)
         parallel.run(root)

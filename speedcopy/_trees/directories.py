@@ -221,6 +221,18 @@ def make_root(root: Directory, *, exist_ok: bool) -> Own:
     return found
 
 
+def is_below(src: Path, dst: Path) -> bool:
+    """Whether src is dst or lies in it: then a copy may write what another one reads."""
+    with suppress(OSError):
+        top, path = os.stat(dst), os.path.realpath(src)
+        while not os.path.samestat(os.stat(path), top):
+            path, below = os.path.dirname(path), path
+            if path == below:
+                return False
+        return True
+    return False
+
+
 def _real_name(path: Path) -> Union[str, bytes]:
     return os.path.basename(os.path.realpath(path))
 

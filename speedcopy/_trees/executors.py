@@ -72,25 +72,26 @@ class Threads(Executor):
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="speedcopy")
+        self._threads.append(thread)  # before the start, which a signal handler may interrupt
         try:
             thread.start()
         except RuntimeError:  # no more threads; or none any more, since the interpreter exits
+            self._threads.remove(thread)
             self._most = len(self._threads)
-        else:
-            self._threads.append(thread)
 
     def _run(self) -> None:
         while (work := self._waiting.get()) is not None:
             _work(*work)
             del work  # its result may be large, and the next one may be long in coming
+        self._waiting.put(None)  # for the next thread
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT002
         """Lets the threads end after what they have been given."""
         del cancel_futures  # who stops a tree cancels them
-        for _ in self._threads:
-            self._waiting.put(None)
+        self._waiting.put(None)
         if wait:
             for thread in self._threads:
-                thread.join()
+                if thread.ident is not None:  # an interrupted start may have started none
+                    thread.join()
         self._threads.clear()
         self._most = 0

@@ -19,7 +19,7 @@ from speedcopy._trees.entries import Kind, Settings
 from speedcopy._trees.executors import Inline, Threads, is_elsewhere
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
-from speedcopy._trees.tasks import TICK, Done, Task, add_note
+from speedcopy._trees.tasks import TICK, Done, Task, add_note, next_ended
 
 
 class Parallel:
@@ -159,13 +159,12 @@ class Parallel:
 
     def _settle(self) -> None:
         """Waits for a task to end, and takes what has ended."""
-        with contextlib.suppress(queue.Empty):
-            serial = self._ended.get(timeout=TICK)
-            while True:
-                task = self._running[serial]
-                task.then(task)
-                del self._running[serial]
-                serial = self._ended.get_nowait()
+        serial = next_ended(self._ended, TICK)
+        while serial is not None:
+            task = self._running[serial]
+            task.then(task)
+            del self._running[serial]
+            serial = next_ended(self._ended, 0)
         self._report()
 
     def _report(self, *, at_the_end: bool = False) -> None:

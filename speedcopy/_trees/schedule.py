@@ -45,19 +45,19 @@ class Schedule:
 
     def next_to_read(self) -> Optional[Directory]:
         """A directory from which some names are to be drawn; then ``drawn`` is called."""
-        return self._active.popleft() if self._active else None
+        return self._active[0] if self._active else None
 
     def opened(self, child: Directory, parent: Directory, *, is_made: bool) -> None:
         """A directory was opened and made, or it could not be."""
+        if is_made:  # first, so that an interrupt finds it here or there
+            self._active.append(child)
         self._opening.remove(child)
         parent.making = False
         self._go_on_with(parent)
         if not parent.pending and parent in self._waiting:
             self._waiting.remove(parent)
             self._active.append(parent)
-        if is_made:
-            self._active.append(child)
-        else:
+        if not is_made:
             child.close()
 
     def must_wait(self, directory: Directory) -> bool:
@@ -67,6 +67,7 @@ class Schedule:
     def drawn(self, directory: Directory, *, at_the_end: bool) -> None:
         """Some names were drawn, perhaps the last ones."""
         self._go_on_with(directory)
+        self._active.popleft()
         if at_the_end:
             directory.close()
         elif self.must_wait(directory):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import queue
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from speedcopy._trees.batches import Outcome, Watch
 
@@ -61,6 +62,13 @@ class Task:
         self.skip = outcome.skip
         self.names = self.names[outcome.tried :]
         return Done(done.files + outcome.tried - len(outcome.failed), done.bytes + outcome.copied)
+
+
+def next_ended(ended: queue.SimpleQueue[int], timeout: float) -> Optional[int]:
+    """The next number in a queue, or None if there is none in time."""
+    with contextlib.suppress(queue.Empty):
+        return ended.get(timeout=timeout)
+    return None
 
 
 def add_note(error: BaseException, done: Done, tasks: Iterable[Task], left: list[str]) -> None:

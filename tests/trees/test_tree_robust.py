@@ -1,0 +1,118 @@
+"""Cases that once hung, left descriptors, or mixed the data of two files."""
+
+from __future__ import annotations
+
+import functools
+import os
+import queue
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+from speedcopy._trees.copytree import copytree
+from speedcopy._trees.executors import Threads
+from speedcopy._trees.parallel import Parallel
+from speedcopy._trees.schedule import Schedule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_nested(top: Path) -> None:
+    """A directory in which a copy of the tree writes files that it reads as well."""
+    for directory, byte in (("a", b"1"), ("a/a", b"2")):
+        (top / directory).mkdir(parents=True)
+        for number in range(4):
+            (top / directory / str(number)).write_bytes(byte * 100)
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["path", "link"])
+def test_src_in_dst(link: bool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where src lies in dst, files are copied one after the other, as by shutil."""
+    monkeypatch.delattr(Parallel, "run")
+    contents = []
+    for name, function in (("old", shutil.copytree), ("new", copytree)):
+        top = folder / name
+        make_nested(top)
+        src = top / "a"
+        if link:
+            src = folder / f"link-{name}"
+            src.symlink_to(top / "a")
+        function(src, top, dirs_exist_ok=True)
+        files = [path for path in top.rglob("*") if path.is_file()]
+        contents.append({path.relative_to(top): path.read_bytes() for path in files})
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_start_is_interrupted(
+    is_started: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal handler that raises while a thread starts ends the copy, and no thread stays."""
+    (folder / "src").mkdir()
+    (folder / "src" / "file").write_bytes(b"x")
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name != "speedcopy":
+            start(thread)
+            return
+        if is_started:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        copytree(folder / "src", folder / "dst", workers=2)
+    assert not [one for one in threading.enumerate() if one.name == "speedcopy"]
+
+
+def test_unlisted_thread_ends() -> None:
+    """Each thread ends at shutdown, also one that the executor does not know."""
+    threads = Threads(2)
+    assert threads.submit(int).result() == 0
+    extra = threading.Thread(target=threads._run)  # noqa: SLF001
+    extra.start()
+    threads.shutdown()
+    extra.join(60)
+    assert not extra.is_alive()
+
+
+def test_ignore_raises_queue_empty(folder: Path) -> None:
+    """What an ignore function raises ends the copy, whatever it is."""
+    (folder / "src" / "below").mkdir(parents=True)
+
+    def ignore(path: str, _names: list[str]) -> tuple[str, ...]:
+        if path.endswith("below"):
+            raise queue.Empty
+        return ()
+
+    with pytest.raises(queue.Empty):
+        copytree(folder / "src", folder / "dst", ignore=ignore)
+
+
+def interrupt_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Raises KeyboardInterrupt instead of calling a function."""
+
+    @functools.wraps(function)
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    return interrupted
+
+
+@pytest.mark.parametrize("where", ["drawn", "must_wait"])
+def test_no_descriptor_is_left(where: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt while names are read leaves no directory open, also before gc."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("the open descriptors are not listed here")
+    (folder / "src" / "below").mkdir(parents=True)
+    (folder / "src" / "file").write_bytes(b"x")
+    monkeypatch.setattr(Schedule, where, interrupt_once(getattr(Schedule, where)))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        copytree(folder / "src", folder / "dst", workers=1)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert caught.value.__notes__  # type: ignore[attr-defined]
