@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._copy2 import copy, copy2
 from speedcopy._copyfile import check_metadata
-from speedcopy._trees.directories import Directory, is_below, make_root
+from speedcopy._trees.directories import Directory, make_root
 from speedcopy._trees.entries import Ignore, Settings
 
 if TYPE_CHECKING:
@@ -72,20 +72,19 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
         root.scan(settings)
         root.choose(ignore)
         settings.own.update(make_root(root, exist_ok=dirs_exist_ok))
+        mode_only = copy_function is copy
+        is_own = mode_only or copy_function is copy2
+        if is_own and not targets.is_below(src, dst):
+            target = targets.target(src, dst, workers=workers, executor=executor)
+            parallel = Parallel(settings, target, executor, progress, mode_only=mode_only)
+            parallel.run(root)
+        else:
+            if copy_function is copy2:
+                copy_function = functools.partial(copy2, metadata=metadata)
+            InOrder(settings, copy_function, progress).run(root)
     except BaseException:
         root.close()
         raise
-    is_own = copy_function is copy2 or copy_function is copy
-    if is_own and is_below(src, dst):
-        if copy_function is copy2:
-            copy_function = functools.partial(copy2, metadata=metadata)
-        InOrder(settings, copy_function, progress).run(root)
-    elif is_own:
-        target = targets.target(src, dst, workers=workers, executor=executor)
-        parallel = Parallel(settings, target, executor, progress, mode_only=copy_function is copy)
-        parallel.run(root)
-    else:
-        InOrder(settings, copy_function, progress).run(root)
     if errors := root.errors():
         raise shutil.Error(errors)
     return dst

@@ -10,7 +10,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union, cast
 
 from speedcopy._fallback import copy_metadata
-from speedcopy._trees.entries import Found, Ignore, Kind, Own, Settings, found_in, kind_of
+from speedcopy._trees.entries import (
+    NO_INODES,
+    Found,
+    Ignore,
+    Kind,
+    Own,
+    Settings,
+    found_in,
+    kind_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -113,7 +122,8 @@ class Directory:
             st = os.stat(self.src)
             self.places = st.st_dev, self.dst_prefix
             name = own.get((st.st_dev, st.st_ino))
-            return name is not None and name == _real_name(self.src)
+            is_known = st.st_ino not in NO_INODES
+            return name is not None and (is_known or name == _real_name(self.src))
         return False
 
     def choose(self, ignore: Optional[Ignore]) -> None:
@@ -219,18 +229,6 @@ def make_root(root: Directory, *, exist_ok: bool) -> Own:
             st = os.stat(path)
             found[st.st_dev, st.st_ino] = _real_name(path)
     return found
-
-
-def is_below(src: Path, dst: Path) -> bool:
-    """Whether src is dst or lies in it: then a copy may write what another one reads."""
-    with suppress(OSError):
-        top, path = os.stat(dst), os.path.realpath(src)
-        while not os.path.samestat(os.stat(path), top):
-            path, below = os.path.dirname(path), path
-            if path == below:
-                return False
-        return True
-    return False
 
 
 def _real_name(path: Path) -> Union[str, bytes]:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 #: Called with a directory and the names in it; returns those that are not copied.
 Ignore = Callable[[str, list[str]], "Container[str]"]
 
+#: What a FUSE server that knows no inodes may give to all its files, and the root of each server.
+NO_INODES = (0, 1, 0xFFFFFFFF)
+
 #: The real names of the directories that must not be copied, by device and inode. The name is
-#: compared as well: a FUSE server may give the same inode to all its files.
+#: compared as well if the inode is one of NO_INODES. A bind mount has another name.
 Own = dict[tuple[int, int], Union[str, bytes]]
 
 

@@ -77,6 +77,18 @@ def share(path: Path) -> str:
     return ""
 
 
+def is_below(src: Path, dst: Path) -> bool:
+    """Whether src is dst or lies in it: then a copy may write what another one reads."""
+    with contextlib.suppress(OSError):
+        top, path = os.stat(dst), os.path.realpath(src)
+        while not os.path.samestat(os.stat(path), top):
+            path, below = os.path.dirname(path), path
+            if path == below:
+                return False
+        return True
+    return False
+
+
 def _network(device: str) -> str:
     """The type of file system by a device number of no disk, or "" if it is none of a network."""
     with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:

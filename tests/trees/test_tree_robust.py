@@ -7,6 +7,7 @@ import os
 import queue
 import shutil
 import threading
+import types
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -116,3 +117,26 @@ def test_no_descriptor_is_left(where: str, folder: Path, monkeypatch: pytest.Mon
         copytree(folder / "src", folder / "dst", workers=1)
     assert len(os.listdir("/proc/self/fd")) == before
     assert caught.value.__notes__  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("inode", "is_copied"), [(1, True), (1234, False)], ids=["fuse", "bind"])
+def test_dst_by_another_name(
+    inode: int, is_copied: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dst in src is known by its inode alone, as a bind mount has another name."""
+    (folder / "src" / "alias").mkdir(parents=True)
+    (folder / "dst").mkdir()
+    twins = {str(folder / "src" / "alias"), str(folder / "dst")}
+    stat = os.stat
+
+    def same(path: Any, **options: Any) -> Any:
+        found = stat(path, **options)
+        if str(path) not in twins:
+            return found
+        values = {name: getattr(found, name) for name in dir(found) if name.startswith("st_")}
+        return types.SimpleNamespace(**{**values, "st_ino": inode})
+
+    monkeypatch.setattr(os, "stat", same)
+    copytree(folder / "src", folder / "dst", dirs_exist_ok=True)
+    monkeypatch.undo()
+    assert (folder / "dst" / "alias").exists() == is_copied
