@@ -39,6 +39,11 @@ _LOCAL_BATCH = 64
 _BATCH_ELSEWHERE = 256
 
 
+#: What a worker may have open: two directories, two files, a directory that is being read, and one
+#: more for looking at metadata.
+_DESCRIPTORS = 6
+
+
 class Target(NamedTuple):
     """How a tree is copied."""
 
@@ -59,7 +64,8 @@ def target(src: Path, dst: Path, *, workers: Optional[int], executor: Optional[E
     default = REMOTE_WORKERS if remote else _local_workers()
     if is_elsewhere(executor):
         batch, default = max(batch, _BATCH_ELSEWHERE), REMOTE_WORKERS
-    return Target(workers or default, batch, remote, to.startswith("nfs"))
+    most = max(1, _free_descriptors() // _DESCRIPTORS)
+    return Target(min(workers or default, most), batch, remote, to.startswith("nfs"))
 
 
 def share(path: Path) -> str:
@@ -87,6 +93,18 @@ def is_below(src: Path, dst: Path) -> bool:
                 return False
         return True
     return False
+
+
+def _free_descriptors() -> int:
+    """How many descriptors this process may still open."""
+    with contextlib.suppress(OSError, ImportError):
+        # Windows has no such module, and no such limit.
+        import resource  # noqa: PLC0415
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit != resource.RLIM_INFINITY:
+            return limit - len(os.listdir("/dev/fd"))
+    return 1 << 30
 
 
 def _network(device: str) -> str:

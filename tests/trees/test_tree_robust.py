@@ -6,11 +6,14 @@ import functools
 import os
 import queue
 import shutil
+import subprocess
+import sys
 import threading
 import types
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from support.python import importing
 
 from speedcopy._trees.copytree import copytree
 from speedcopy._trees.executors import Threads
@@ -140,3 +143,27 @@ def test_dst_by_another_name(
     copytree(folder / "src", folder / "dst", dirs_exist_ok=True)
     monkeypatch.undo()
     assert (folder / "dst" / "alias").exists() == is_copied
+
+
+FEW = """
+import resource
+from speedcopy._trees.copytree import copytree
+import speedcopy._trees.in_order, speedcopy._trees.parallel, speedcopy._trees.targets
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+copytree("src", "dst", workers=16)
+"""
+
+
+def test_few_descriptors(folder: Path) -> None:
+    """With few descriptors, fewer files are copied at the same time, and none fails."""
+    pytest.importorskip("resource")
+    for directory in range(20):
+        (folder / "src" / str(directory) / "below").mkdir(parents=True)
+        for number in range(5):
+            (folder / "src" / str(directory) / "below" / str(number)).write_bytes(b"x")
+    run = subprocess.run(
+        [sys.executable, "-c", FEW], cwd=folder, env=importing(), check=False, capture_output=True
+    )
+    assert not run.returncode, run.stderr
+    assert len(list((folder / "dst").glob("*/below/*"))) == 100
