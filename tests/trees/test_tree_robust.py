@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from support.python import importing
 
+from speedcopy._trees import targets
 from speedcopy._trees.copytree import copytree
 from speedcopy._trees.executors import Threads
 from speedcopy._trees.parallel import Parallel
@@ -167,3 +168,12 @@ def test_few_descriptors(folder: Path) -> None:
     )
     assert not run.returncode, run.stderr
     assert len(list((folder / "dst").glob("*/below/*"))) == 100
+
+
+@pytest.mark.parametrize(("free", "workers"), [(-3, 1), (5, 1), (13, 2), (1000, 16)])
+def test_workers_by_descriptors(
+    free: int, workers: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The free descriptors limit the number of workers, which is at least 1."""
+    monkeypatch.setattr(targets, "_free_descriptors", lambda: free)
+    assert targets.target(folder, folder, workers=16, executor=None).workers == workers
