@@ -38,9 +38,12 @@ class Schedule:
         """A directory that is to be opened and made now; then ``opened`` is called."""
         if not self._parents or len(self._active) + len(self._opening) >= self._most:
             return None
-        parent = self._parents.pop()
-        child = parent.child(*parent.pending.popleft())
+        # Removed last, so that the note on an interrupt does not miss it.
+        parent = self._parents[-1]
+        child = parent.child(*parent.pending[0])
         self._opening.add(child)
+        self._parents.pop()
+        parent.pending.popleft()
         return child
 
     def next_to_read(self) -> Optional[Directory]:

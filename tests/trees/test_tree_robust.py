@@ -17,6 +17,7 @@ from support.python import importing
 
 from speedcopy._trees import targets
 from speedcopy._trees.copytree import copytree
+from speedcopy._trees.directories import Directory
 from speedcopy._trees.executors import Threads
 from speedcopy._trees.parallel import Parallel
 from speedcopy._trees.schedule import Schedule
@@ -121,6 +122,15 @@ def test_no_descriptor_is_left(where: str, folder: Path, monkeypatch: pytest.Mon
         copytree(folder / "src", folder / "dst", workers=1)
     assert len(os.listdir("/proc/self/fd")) == before
     assert caught.value.__notes__  # type: ignore[attr-defined]
+
+
+def test_note_before_a_directory_is_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt while the next directory is chosen does not hide it from the note."""
+    (folder / "src" / "below").mkdir(parents=True)
+    monkeypatch.setattr(Directory, "child", interrupt_once(Directory.child))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        copytree(folder / "src", folder / "dst", workers=1)
+    assert "below" in caught.value.__notes__[0]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("inode", "is_copied"), [(1, True), (1234, False)], ids=["fuse", "bind"])
