@@ -2,7 +2,10 @@
 
 import sys
 
-from speedcopy._cli.main import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from speedcopy._cli.main import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # before or after the command itself
+        sys.exit(130)

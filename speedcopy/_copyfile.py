@@ -32,10 +32,14 @@ class Options:
     ``metadata`` is also "mode", which is what :func:`shutil.copy` copies. ``skip`` has a bit for
     each row of the platform's table that is not tried. With ``src_is_file`` the caller has checked
     that src is a regular file. With ``name_is_free`` it has made the directory of dst: that saves
-    one operation on NFS, where a dst that failed then stays as an empty or truncated file.
+    one operation on NFS, where a dst that failed then stays as an empty or truncated file. With
+    ``as_cp``, a new dst has the mode that GNU cp gives it.
     """
 
-    __slots__ = ("clones_only", "flags", "follow_symlinks", "metadata", "progress", "writes_all")
+    __slots__ = (
+        *("as_cp", "clones_only", "flags", "follow_symlinks", "metadata", "progress"),
+        "writes_all",
+    )
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Options:
         skip: int = 0,
         src_is_file: bool = False,
         name_is_free: bool = False,
+        as_cp: bool = False,
     ) -> None:
         """Raises ValueError or TypeError for arguments that :func:`transfer` does not accept."""
         if reflink not in ("auto", "always", "never"):
@@ -61,6 +66,7 @@ class Options:
             raise TypeError(msg)
         self.follow_symlinks = follow_symlinks
         self.metadata = metadata
+        self.as_cp = as_cp
         self.progress = progress
         self.clones_only = reflink == "always"
         keeps_holes = self.clones_only or (sparse and _KEEP_HOLES)
@@ -78,6 +84,7 @@ class Options:
             self.flags |= lib.SC_BEST_EFFORT if metadata in ("best-effort", "times") else 0
             self.flags |= lib.SC_SRC_IS_FILE if src_is_file else 0
             self.flags |= lib.SC_NAME_IS_FREE if name_is_free else 0
+            self.flags |= lib.SC_AS_CP if as_cp else 0
             self.flags |= _STRICT_ACCESS | lib.SC_SKIP_ROW * skip
 
 

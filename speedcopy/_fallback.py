@@ -36,6 +36,8 @@ def copy(src: Path, dst: Path, options: Options) -> tuple[str, int, dict[str, st
         return "shutil.copy2", _call_progress(src, dst, options), {}
     mechanism, copied = _copy_data(src, dst, options)
     refused = copy_metadata(src, dst, options.metadata, follow_symlinks=options.follow_symlinks)
+    if options.as_cp and options.metadata:
+        drop_rights(src, dst)
     return mechanism, copied, refused
 
 
@@ -50,6 +52,15 @@ def copy_metadata(
     elif metadata:
         return _as_far_as_possible(src, dst, metadata, follow_symlinks=follow_symlinks)
     return {}
+
+
+def drop_rights(src: Path, dst: Path) -> None:
+    """Takes setuid and setgid away from dst if its owner is not that of src."""
+    src_st, dst_st = os.stat(src), os.stat(dst)
+    mode = stat.S_IMODE(dst_st.st_mode)
+    owners = (src_st.st_uid, src_st.st_gid), (dst_st.st_uid, dst_st.st_gid)
+    if owners[0] != owners[1] and mode & (stat.S_ISUID | stat.S_ISGID):
+        os.chmod(dst, mode & ~(stat.S_ISUID | stat.S_ISGID))
 
 
 def _as_far_as_possible(
@@ -83,17 +94,17 @@ def _code_of(step: Callable[[], None]) -> int:
 def _copy_data(src: Path, dst: Path, options: Options) -> tuple[str, int]:
     """Returns what has copied, and bytes: 0 for a symbolic link.
 
-    If every byte must be written, :mod:`speedcopy._plain` copies instead, because the standard
+    If every byte must be written, or as GNU cp makes files, :mod:`speedcopy._plain` copies instead, because the standard
     library of Python 3.14 may clone. If a test has replaced what ``shutil.copyfile`` calls, the
     standard library copies nevertheless.
     """
     if (
-        options.writes_all
+        (options.writes_all or options.as_cp)
         and not _stand_ins.are_there()
         and (options.follow_symlinks or not is_link(src))
     ):
         sys.audit("shutil.copyfile", src, dst)
-        return "read/write", _plain.copy(src, dst, options.progress, 0)
+        return "read/write", _plain.copy(src, dst, options.progress, 0, as_cp=options.as_cp)
     expected = _size_of(src) if isinstance(dst, int) else 0
     stdlib_copyfile(src, dst, follow_symlinks=options.follow_symlinks)
     return _results.FALLBACK, _call_progress(src, dst, options, expected)

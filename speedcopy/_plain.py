@@ -47,17 +47,18 @@ class _Tick:
 class _Opener:
     """Opens dst as ``open(dst, "wb")`` does, and records whether dst was created."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: int) -> None:
+        self._mode = mode
         self._created: Optional[os.stat_result] = None
 
     def __call__(self, path: Union[str, bytes], flags: int) -> int:
         try:
-            fd = os.open(path, flags | os.O_EXCL, 0o666)
+            fd = os.open(path, flags | os.O_EXCL, self._mode)
         except OSError as error:
             if error.filename != path:  # from a signal handler
                 raise
             # An existing file, link, device or pipe is opened without O_EXCL.
-            return os.open(path, flags, 0o666)
+            return os.open(path, flags, self._mode)
         try:
             self._created = os.fstat(fd)
         except OSError:
@@ -78,16 +79,19 @@ class _Opener:
                 os.unlink(dst)
 
 
-def copy(src: Path, dst: Path, progress: Optional[Progress], code: int) -> int:
+def copy(
+    src: Path, dst: Path, progress: Optional[Progress], code: int, *, as_cp: bool = False
+) -> int:
     """Copies by read and write. Returns the bytes copied.
 
     ``code`` is the Win32 code for which the native layer left the copy to Python, or 0. Raises
-    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno.
+    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno. With ``as_cp``, a
+    new dst is created with the permissions of src.
     """
     _guard(src, dst)
     tick = _Tick(progress)
     try:
-        return _read_and_write(src, dst, tick)
+        return _read_and_write(src, dst, tick, as_cp=as_cp)
     except OSError as error:
         if error is tick.raised:
             raise
@@ -135,11 +139,11 @@ def _fill(buffer: memoryview, reader: FileIO) -> int:
     return got
 
 
-def _read_and_write(src: Path, dst: Path, tick: _Tick) -> int:
+def _read_and_write(src: Path, dst: Path, tick: _Tick, *, as_cp: bool) -> int:
     with open(src, "rb", buffering=0) as reader:
         total, copied = _size_of(reader.fileno()), 0
         buffer = memoryview(bytearray(min(max(total, SMALLEST_BUFFER), LARGEST_BUFFER)))
-        opener = _Opener()
+        opener = _Opener(os.fstat(reader.fileno()).st_mode & 0o777 if as_cp else 0o666)
         try:
             with open(dst, "wb", opener=opener) as writer:
                 while got := _fill(buffer, reader):

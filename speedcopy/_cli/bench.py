@@ -51,12 +51,12 @@ def main(arguments: Sequence[str]) -> int:
         "shutil.copyfile in turn, and print the medians. All of it is removed.",
     )
     add = parser.add_argument
-    add("directories", nargs="*", metavar="DIR", help="where copies are made")
+    add("operands", nargs="*", metavar="DIR", help="where copies are made")
     add("--sizes", type=_sizes, default="4K,1M,32M", help="such as 4K,1M,32M (the default)")
     add("--repeats", type=_repeats, default=7, metavar="N", help="so many copies each (default: 7)")
     add("--json", action="store_true", help="for scripts: an object a line, seconds and bytes")
     options = parser.parse(arguments)
-    directory, *extra = options.directories or ["."]
+    directory, *extra = options.operands or ["."]
     if extra:
         parser.error(f"extra operand {quoted(extra[0])}")
     if not options.json:

@@ -13,10 +13,12 @@ import time
 from typing import TYPE_CHECKING, Any, Optional
 
 import speedcopy
+from speedcopy import _engine
 from speedcopy._cli import trees
 from speedcopy._cli.messages import Refused, not_preserved, of_file, of_special, quoted, reason
 from speedcopy._cli.meter import meter
 from speedcopy._cli.parser import Parser, choice
+from speedcopy._copyfile import Options
 
 if TYPE_CHECKING:
     import argparse
@@ -24,15 +26,6 @@ if TYPE_CHECKING:
 
     from speedcopy._cli.meter import Meter
     from speedcopy._types import Progress
-
-#: Of new files; what is above, such as setuid, takes -p.
-_MODE = 0o777
-
-#: The mode of a file that a copy creates, before the umask.
-_CREATED = 0o666
-
-#: Of a mode: what is not the owner's.
-_OTHERS = 0o077
 
 _SEPARATORS = f"{os.sep}{os.altsep or ''}"
 
@@ -44,7 +37,7 @@ def _parser() -> Parser:
         description="Copy files and trees, the bytes moved by whoever moves them fastest.",
     )
     add = parser.add_argument
-    add("paths", nargs="*", metavar="SRC... DST", help="what is copied, and where to")
+    add("operands", nargs="*", metavar="SRC... DST", help="what is copied, and where to")
     add("-r", "-R", "--recursive", action="store_true", help="copy directories, and links as links")
     add("-p", dest="preserve", action="store_true", help="keep mode, times, extended attributes")
     add("--progress", action="store_true", help="show files, bytes, speed, time left on a terminal")
@@ -72,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     """Copies; the exit code is 1 if anything was not copied."""
     parser = _parser()
     options = parser.parse(arguments)
-    *sources, target = options.paths or [None]
+    *sources, target = options.operands or [None]
     if target is None:
         parser.error("missing file operand")
     if not sources:
@@ -91,9 +84,21 @@ def main(arguments: Sequence[str]) -> int:
             done = copier.copy(src, dst)
             failed |= done["error"] is not None
             if options.json:
-                sys.stdout.write(f"{json.dumps(done)}\n")
-                sys.stdout.flush()
+                failed |= not _print(json.dumps(done), shown)
     return int(failed)
+
+
+def _print(line: str, shown: Meter) -> bool:
+    """Prints a line. Where that fails, the copies go on; returns False."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            shown.say(f"speedcopy cp: write error: {reason(error)}")
+        return False
+    return True
 
 
 def _pairs(sources: list[str], target: str) -> Iterator[tuple[str, str]]:
@@ -139,7 +144,7 @@ class _Copier:
             raise Refused(msg)
         if self._is_repeated(src, src_st, dst):
             return {}
-        dst_st = self._look(src, src_st, dst)
+        self._look(src, src_st, dst)
         if is_dir:
             trees.copy(src, dst, self._options, self._meter)
             return {}
@@ -147,7 +152,7 @@ class _Copier:
             trees.copy_link(src, dst)
             self._meter.update(1, 0)
             return {}
-        return self._copy_file(src, src_st, dst, dst_st)
+        return self._copy_file(src, dst)
 
     def _is_repeated(self, src: str, src_st: os.stat_result, dst: str) -> bool:
         """Whether this SRC was copied before. Refuses to copy over what has just been copied."""
@@ -165,11 +170,11 @@ class _Copier:
         self._meter.say(f"speedcopy cp: {warning}")
         return True
 
-    def _look(self, src: str, src_st: os.stat_result, dst: str) -> Optional[os.stat_result]:
-        """What dst is, None if it is missing. Refuses what would harm it."""
+    def _look(self, src: str, src_st: os.stat_result, dst: str) -> None:
+        """Refuses what would harm dst, or what is no copy."""
         is_dir, is_link = stat.S_ISDIR(src_st.st_mode), stat.S_ISLNK(src_st.st_mode)
         try:
-            dst_st = os.lstat(dst) if is_link else os.stat(dst)
+            dst_st = os.lstat(dst) if is_link or is_dir else os.stat(dst)
         except OSError as error:
             if error.errno != errno.ENOENT:
                 msg = f"cannot stat {quoted(dst)}: {reason(error)}"
@@ -194,34 +199,21 @@ class _Copier:
         if is_dir and os.path.realpath(dst).startswith(os.path.join(os.path.realpath(src), "")):
             msg = f"cannot copy a directory, {quoted(src)}, into itself, {quoted(dst)}"
             raise Refused(msg)
-        return dst_st
 
-    def _copy_file(
-        self, src: str, src_st: os.stat_result, dst: str, dst_st: Optional[os.stat_result]
-    ) -> dict[str, Any]:
+    def _copy_file(self, src: str, dst: str) -> dict[str, Any]:
         reflink = self._options.reflink
-        # A new file is never open to more people than src is, not even while it is copied.
-        forbidden = ~src_st.st_mode & _OTHERS if dst_st is None else 0
-        umask = os.umask(_OTHERS)
-        os.umask(umask | forbidden)
+        options = Options(
+            reflink=reflink,
+            metadata="best-effort" if self._options.preserve else None,
+            progress=self._progress(),
+            as_cp=True,
+        )
         try:
-            told = speedcopy.transfer(
-                src,
-                dst,
-                reflink=reflink,
-                metadata="best-effort" if self._options.preserve else None,
-                progress=self._progress(),
-            )
-            if not self._options.preserve and (
-                dst_st is None and src_st.st_mode & _MODE & ~umask != _CREATED & ~umask & ~forbidden
-            ):
-                os.chmod(dst, src_st.st_mode & _MODE & ~umask)
+            told = _engine.report(src, dst, options)
         except shutil.SpecialFileError as error:
             raise Refused(of_special(str(error), src)) from error
         except OSError as error:
             raise Refused(of_file(error, src, dst, reflink=reflink)) from error
-        finally:
-            os.umask(umask)
         self._meter.update(1, told.copied)
         if told.refused:
             raise Refused("\n".join(not_preserved(dst, told.refused)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn, Optional
 
-from speedcopy._cli import bench, cp, probe
 from speedcopy.version import __version__
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ usage: speedcopy cp [OPTIONS] SRC... DST     copy files and trees
        speedcopy --version
 """
 
-COMMANDS = {"cp": cp.main, "probe": probe.main, "bench": bench.main}
+COMMANDS = ("cp", "probe", "bench")
 
 #: What a shell reports for a program that a signal has ended.
 _ENDED_BY_SIGNAL = 128
@@ -32,6 +32,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Runs what the command line says; returns the exit code."""
+    _open_closed()
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if command in ("-h", "--help"):
         sys.stdout.write(USAGE)
@@ -47,7 +48,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if handler is signal.SIG_DFL:  # nohup has SIGHUP ignored
             signal.signal(number, _stop)
     try:
-        code = COMMANDS[command](rest)
+        # Imported under the handlers, as a signal may come meanwhile.
+        code: int = importlib.import_module(f"speedcopy._cli.{command}").main(rest)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _ENDED_BY_SIGNAL + signal.SIGINT
@@ -58,6 +60,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return code
+
+
+def _open_closed() -> None:
+    """Opens what the caller has closed of stdin, stdout, stderr: no file that is copied is there."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

@@ -44,6 +44,10 @@ def of_file(error: OSError, src: str, dst: str, *, reflink: str = "auto") -> str
     names = (error.filename, error.filename2)
     if names == (src, None):
         return f"cannot open {quoted(src)} for reading: {reason(error)}"
+    if names == (dst, None) and error.errno == errno.EISDIR:
+        return f"cannot overwrite directory {quoted(dst)} with non-directory"
+    if names == (dst, None) and error.errno == errno.ELOOP and os.path.islink(dst):
+        return f"not writing through dangling symlink {quoted(dst)}"
     if names == (dst, None):
         return f"cannot create regular file {quoted(dst)}: {reason(error)}"
     if names == (src, dst) and reflink == "always":
@@ -51,6 +55,20 @@ def of_file(error: OSError, src: str, dst: str, *, reflink: str = "auto") -> str
     if names == (src, dst):
         return f"error copying {quoted(src)} to {quoted(dst)}: {reason(error)}"
     return f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}"
+
+
+def of_directory(text: str, src: str, dst: str) -> str:
+    """Why a directory was not copied; ``text`` is that of an OSError."""
+    found = re.match(r"\[Errno (\d+)\] .*?: (.*)$", text, re.DOTALL)
+    if found is not None:
+        number, name = int(found[1]), found[2]
+        if name == repr(dst) and number == errno.EEXIST:
+            return f"cannot overwrite non-directory {quoted(dst)} with directory {quoted(src)}"
+        if name == repr(dst):
+            return f"cannot create directory {quoted(dst)}: {os.strerror(number)}"
+        if name == repr(src):
+            return f"cannot access {quoted(src)}: {os.strerror(number)}"
+    return of_tree(text, src, dst)
 
 
 def not_preserved(dst: str, refused: dict[str, str]) -> list[str]:

@@ -40,7 +40,8 @@ class Meter:
 
     def say(self, text: str) -> None:
         """Prints a message beside the progress."""
-        sys.stderr.write(f"{text}\n")
+        with contextlib.suppress(OSError):  # the copies go on where nothing can be printed
+            sys.stderr.write(f"{text}\n")
 
     def update(self, files: int, copied: int) -> None:
         """Takes how far the current source has come."""

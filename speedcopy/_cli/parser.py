@@ -21,8 +21,10 @@ class Parser(argparse.ArgumentParser):
     """Options may stand anywhere; an error is exit code 1 and points to --help."""
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Parses the arguments of a command."""
-        options, unknown = self.parse_known_intermixed_args(arguments)
+        """Parses the arguments of a command. All that follows ``--`` is an operand."""
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        options, unknown = self.parse_known_intermixed_args(arguments[:end])
+        options.operands = [*(options.operands or ()), *arguments[end + 1 :]]
         if unknown:
             option = unknown[0]
             long = option.startswith("--")

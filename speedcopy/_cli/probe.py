@@ -30,12 +30,12 @@ def main(arguments: Sequence[str]) -> int:
         description="Say what copies within a directory, or from the first to the second, can use, "
         "and why not more. Small files are made there and removed.",
     )
-    parser.add_argument("directories", nargs="*", metavar="DIR", help="where copies are made")
+    parser.add_argument("operands", nargs="*", metavar="DIR", help="where copies are made")
     parser.add_argument("--json", action="store_true", help="for scripts")
     options = parser.parse(arguments)
-    if not options.directories:
+    if not options.operands:
         parser.error("missing directory operand")
-    src, *others = options.directories
+    src, *others = options.operands
     if len(others) > 1:
         parser.error(f"extra operand {quoted(others[1])}")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import filecmp
 import os
 import stat
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class How(NamedTuple):
     """How the names of a batch are copied."""
 
-    metadata: Literal[Metadata, "mode"]
+    metadata: Optional[Literal[Metadata, "mode"]]
     #: The names are regular files.
     files: bool
     #: The tree has made the directory of dst itself: no name was there before.
@@ -36,6 +37,8 @@ class How(NamedTuple):
     tree: str
     #: The rows of the platform's table that are not tried, as in an Options.
     skip: int
+    #: Modes are GNU cp's, and what is in the place of dst is looked at first.
+    as_cp: bool = False
 
 
 class Batch(NamedTuple):
@@ -96,6 +99,7 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
         skip=how.skip,
         src_is_file=how.files,
         name_is_free=how.fresh and how.nfs,
+        as_cp=how.as_cp,
     )
     copier = Copier(options, *((src, dst) if how.opened else ()))
     failed: list[tuple[int, str]] = []
@@ -139,6 +143,8 @@ def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:
     refusal, as it costs a request. And an earlier run may have left a file that nobody may write.
     """
     old, new = src + name, dst + name
+    if how.as_cp and not how.fresh:
+        refuse_dst(new)
     try:
         return copier(old, new)
     except (IsADirectoryError, PermissionError) as why:
@@ -157,6 +163,15 @@ def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:
         return copier(old, new)
 
 
+def refuse_dst(dst: str) -> None:
+    """Raises for what GNU cp does not overwrite with a file: a directory, a dangling link."""
+    is_dir = os.path.isdir(dst)
+    is_dangling = os.path.islink(dst) and not os.path.exists(dst)
+    if is_dir or is_dangling:
+        code = errno.EISDIR if is_dir else errno.ELOOP
+        raise OSError(code, os.strerror(code), dst)
+
+
 def _is_file(path: str) -> bool:
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
@@ -172,7 +187,7 @@ def _is_equal(src: str, dst: str) -> bool:
         return False
 
 
-def copy_link(src: str, dst: str, metadata: str) -> None:
+def copy_link(src: str, dst: str, metadata: Optional[str]) -> None:
     """Makes a link that leads where ``src`` leads."""
     os.symlink(os.readlink(src), dst)
     copy_metadata(src, dst, metadata, follow_symlinks=False)

@@ -6,8 +6,9 @@ import functools
 import shutil
 from typing import TYPE_CHECKING, Callable, Optional
 
+from speedcopy import _engine
 from speedcopy._copy2 import copy, copy2
-from speedcopy._copyfile import check_metadata
+from speedcopy._copyfile import Options, check_metadata
 from speedcopy._trees.directories import Directory, make_root
 from speedcopy._trees.entries import Ignore, Settings
 
@@ -62,6 +63,23 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
         raise ValueError(msg)
     check_metadata(metadata)
     settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {})
+    copy_tree(
+        src, dst, settings, copy_function, workers=workers, executor=executor, progress=progress
+    )
+    return dst
+
+
+def copy_tree(
+    src: Path,
+    dst: Path,
+    settings: Settings,
+    copy_function: CopyFunction = copy2,
+    *,
+    workers: Optional[int] = None,
+    executor: Optional[Executor] = None,
+    progress: Optional[TreeProgress] = None,
+) -> None:
+    """Copies a tree as :func:`copytree` does, from the settings."""
     # They add a third to the time that importing speedcopy takes, and not everybody copies trees.
     from speedcopy._trees import targets  # noqa: PLC0415
     from speedcopy._trees.in_order import InOrder  # noqa: PLC0415
@@ -70,8 +88,8 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
     root = Directory(src, dst)
     try:
         root.scan(settings)
-        root.choose(ignore)
-        settings.own.update(make_root(root, exist_ok=dirs_exist_ok))
+        root.choose(settings.ignore)
+        settings.own.update(make_root(root, settings))
         mode_only = copy_function is copy
         is_own = mode_only or copy_function is copy2
         if is_own and not targets.is_below(src, dst):
@@ -80,11 +98,18 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
             parallel.run(root)
         else:
             if copy_function is copy2:
-                copy_function = functools.partial(copy2, metadata=metadata)
+                copy_function = _one_after_the_other(settings)
             InOrder(settings, copy_function, progress).run(root)
     except BaseException:
         root.close()
         raise
     if errors := root.errors():
         raise shutil.Error(errors)
-    return dst
+
+
+def _one_after_the_other(settings: Settings) -> CopyFunction:
+    """What copies a file where no two may be copied at the same time."""
+    if settings.umask is None:
+        return functools.partial(copy2, metadata=settings.metadata)
+    options = Options(metadata=settings.metadata, as_cp=True)
+    return lambda src, dst: _engine.copy(src, dst, options)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union, cast
 
-from speedcopy._fallback import copy_metadata
+from speedcopy._fallback import copy_metadata, drop_rights
 from speedcopy._trees.entries import (
     NO_INODES,
     Found,
@@ -38,6 +39,9 @@ Errors = list[tuple[object, object, str]]
 #: Behind every position.
 _LAST = 1 << 62
 
+#: Of a mode: what the owner may do, and that others may write.
+_OWNER, _OTHERS_WRITE = 0o700, 0o022
+
 
 class Directory:
     """A directory on its way from src to dst."""
@@ -51,6 +55,7 @@ class Directory:
         "dst_prefix",
         "fresh",
         "making",
+        "mode",
         "names",
         "parent",
         "pending",
@@ -81,6 +86,8 @@ class Directory:
         self.unfinished = 1
         #: The tree has made dst itself.
         self.fresh = False
+        #: Of src, where dst is made as GNU cp makes it.
+        self.mode = 0o777
         #: The device of src, and the directory above that is on the device of dst.
         self.places = 0, self.dst_prefix
         self._found: list[str] = []
@@ -134,14 +141,24 @@ class Directory:
     def make(self, settings: Settings) -> None:
         """Makes dst. Its parent is there."""
         try:
-            os.mkdir(self.dst)
+            self._mkdir(settings)
         except OSError:
             if not settings.dirs_exist_ok or not os.path.isdir(self.dst):
+                raise
+            if settings.umask is not None and os.path.islink(self.dst):
                 raise
         else:
             self.fresh = True
             if self.parent is not None:
                 self.places = self.places[0], self.parent.places[1]
+
+    def _mkdir(self, settings: Settings) -> None:
+        """Makes dst. As with GNU cp, only its owner may write in it until it is complete."""
+        if settings.umask is not None:
+            self.mode = os.stat(self.src).st_mode & 0o1777
+            os.mkdir(self.dst, self.mode & ~_OTHERS_WRITE | _OWNER)
+        else:
+            os.mkdir(self.dst)
 
     def _kinds(self, found: Iterable[Found], settings: Settings) -> Iterator[tuple[int, str, Kind]]:
         """Position, name and kind of what is to be copied."""
@@ -171,14 +188,23 @@ class Directory:
         if self._scan is not None:
             self._scan.close()
 
-    def finish(self, metadata: Metadata) -> None:
+    def finish(self, settings: Settings) -> None:
         """Gives dst the metadata of src, when nothing is written in it any more."""
         try:
-            copy_metadata(self.src, self.dst, metadata)
+            copy_metadata(self.src, self.dst, settings.metadata)
+            if settings.umask is not None:
+                self._finish_as_cp(settings.umask, settings.metadata)
         except OSError as why:
             # As in shutil: Windows may not be able to set the times of a directory.
             if getattr(why, "winerror", None) is None:
                 self.fail_itself(why)
+
+    def _finish_as_cp(self, umask: int, metadata: Optional[Metadata]) -> None:
+        if metadata:
+            drop_rights(self.src, self.dst)
+        elif self.fresh and (self.mode & _OWNER != _OWNER or self.mode & _OTHERS_WRITE & ~umask):
+            mode = stat.S_IMODE(os.stat(self.dst).st_mode) | self.mode & _OTHERS_WRITE & ~umask
+            os.chmod(self.dst, mode & ~(_OWNER & ~(self.mode & ~umask)))
 
     def fail(self, position: int, name: str, why: object) -> None:
         """Notes the error of a name: an OSError or its text."""
@@ -207,7 +233,7 @@ def errors_of(why: object, src: object, dst: object) -> Errors:
     return [(src, dst, str(why))]
 
 
-def make_root(root: Directory, *, exist_ok: bool) -> Own:
+def make_root(root: Directory, settings: Settings) -> Own:
     """Makes the directory of a tree and what is missing above it; says what must not be copied.
 
     That is all that was made, and dst if it was there: they may lie in src.
@@ -216,13 +242,16 @@ def make_root(root: Directory, *, exist_ok: bool) -> Own:
     while above and not os.path.lexists(above):
         own.append(above)
         above = os.path.dirname(above)
-    try:
-        os.makedirs(root.dst)
-    except OSError:
-        if not exist_ok or not os.path.isdir(root.dst):
-            raise
+    if settings.umask is not None:
+        root.make(settings)
     else:
-        root.fresh = True
+        try:
+            os.makedirs(root.dst)
+        except OSError:
+            if not settings.dirs_exist_ok or not os.path.isdir(root.dst):
+                raise
+        else:
+            root.fresh = True
     found: Own = {}
     for path in own:
         with suppress(OSError):

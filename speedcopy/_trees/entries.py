@@ -30,8 +30,10 @@ class Settings(NamedTuple):
     ignore: Optional[Ignore]
     ignore_dangling_symlinks: bool
     dirs_exist_ok: bool
-    metadata: Metadata
+    metadata: Optional[Metadata]
     own: Own
+    #: Not None for ``speedcopy cp``: modes are GNU cp's, and links in dst are not followed.
+    umask: Optional[int] = None
 
 
 class Kind(Enum):

@@ -89,7 +89,7 @@ class InOrder:
         return True
 
     def _finish(self, directory: Directory) -> None:
-        directory.finish(self._settings.metadata)
+        directory.finish(self._settings)
         if directory.parent is not None:
             directory.parent.take_over(directory, directory.errors())
 

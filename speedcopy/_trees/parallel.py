@@ -45,6 +45,7 @@ class Parallel:
             elsewhere=self._elsewhere,
             tree=os.urandom(16).hex(),
             skip=0,
+            as_cp=settings.umask is not None,
         )
         #: What the copies between two places have found useless, as in an Outcome.
         self._skip: dict[tuple[int, str], int] = {}
@@ -220,7 +221,7 @@ class Parallel:
         directory.unfinished -= 1
         if not directory.unfinished:
             task = Task(directory, self._finished)
-            self._start(task, self._others, directory.finish, self._settings.metadata)
+            self._start(task, self._others, directory.finish, self._settings)
 
     def _finished(self, task: Task) -> None:
         task.future.result()

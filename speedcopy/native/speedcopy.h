@@ -39,7 +39,8 @@ enum sc_flag {
     SC_SKIP_ROW = 0x100,       /* shifted left by the number of a row: do not try that row */
     SC_NAME_IS_FREE = 0x20000, /* the caller has made the directory of dst: no O_EXCL */
     SC_SRC_IS_FILE = 0x10000,  /* the caller has checked that src is a regular file */
-    SC_COPY_XATTRS = 0x40000   /* extended attributes; an ACL is one of them */
+    SC_COPY_XATTRS = 0x40000,  /* extended attributes; an ACL is one of them */
+    SC_AS_CP = 0x80000         /* a new dst has the mode that GNU cp gives it */
 };
 
 /* Which file an error is about. */

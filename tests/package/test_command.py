@@ -223,10 +223,10 @@ def test_stopped(name: str, tmp_path: Path) -> None:
     ours = lay_out(tmp_path / "ours", links=False)
     code = (
         f"{IN_PROCESS}"
-        "def stopped(src, dst, **options):\n"
-        f"    options['progress'] = lambda *_: signal.raise_signal({int(number)})\n"
-        "    return copy(src, dst, **options)\n"
-        "speedcopy.transfer = stopped\n"
+        "def stopped(**given):\n"
+        f"    given['progress'] = lambda *_: signal.raise_signal({int(number)})\n"
+        "    return options(**given)\n"
+        "cp.Options = stopped\n"
         "sys.exit(main(['cp', 'a', 'b', 'e']))"
     )
     done = subprocess.run(

@@ -93,10 +93,10 @@ def test_never_wider(tmp_path: Path) -> None:
     ours = lay_out(tmp_path / "ours")
     code = (
         f"{IN_PROCESS}"
-        "def watched(src, dst, **options):\n"
-        "    options['progress'] = lambda *_: print(oct(os.stat(dst).st_mode & 0o777))\n"
-        "    return copy(src, dst, **options)\n"
-        "speedcopy.transfer = watched; sys.exit(main(['cp', 'b', 'new']))"
+        "def watched(**given):\n"
+        "    given['progress'] = lambda *_: print(oct(os.stat('new').st_mode & 0o777))\n"
+        "    return options(**given)\n"
+        "cp.Options = watched; sys.exit(main(['cp', 'b', 'new']))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=ours, env=ENVIRONMENT, capture_output=True, text=True,
@@ -111,10 +111,11 @@ def test_not_preserved(tmp_path: Path) -> None:
     code = (
         f"{IN_PROCESS}"
         "import dataclasses\n"
-        "def refusing(src, dst, **options):\n"
+        "copy = cp._engine.report\n"
+        "def refusing(src, dst, how):\n"
         "    refused = {'times': 'EPERM', 'mode': 'EIO'}\n"
-        "    return dataclasses.replace(copy(src, dst, **options), refused=refused)\n"
-        "speedcopy.transfer = refusing; sys.exit(main(['cp', '-p', 'b', 'new']))"
+        "    return dataclasses.replace(copy(src, dst, how), refused=refused)\n"
+        "cp._engine.report = refusing; sys.exit(main(['cp', '-p', 'b', 'new']))"
     )
     expected = (
         f"cp: preserving times for 'new': {os.strerror(errno.EPERM)}\n"

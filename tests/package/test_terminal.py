@@ -34,14 +34,15 @@ RUN = "sys.exit(main(sys.argv[1:]))"
 
 #: A copy that calls progress once and then takes as long as it is let.
 SLOW = """
-import os, time, speedcopy
-copy = speedcopy.transfer
-def slow(src, dst, **options):
+import os, time
+from speedcopy._cli import cp
+options = cp.Options
+def slow(**given):
     def wait(copied, total):
-        options["progress"](copied // 2, total)
+        given["progress"](copied // 2, total)
         time.sleep(600)
-    return copy(src, dst, **{**options, "progress": wait})
-speedcopy.transfer = slow
+    return options(**{**given, "progress": wait})
+cp.Options = slow
 """
 
 SIZES = [40, 60, 80, 160]
@@ -162,7 +163,7 @@ def test_ctrl_c(progress: list[str], columns: int, tree: Path) -> None:
     (tree / "large").write_bytes(pattern(3 << 20))
     code = f"{START}{SLOW}{RUN}"
     if not progress:
-        code = code.replace('options["progress"](copied // 2, total)', 'print("waiting")')
+        code = code.replace('given["progress"](copied // 2, total)', 'print("waiting")')
     terminal = Terminal(columns, code, ["cp", *progress, "large", "dst"], tree)
     terminal.read(until=lambda shown: "50%" in shown or "waiting" in shown)
     assert terminal.process.poll() is None

@@ -20,7 +20,8 @@ OURS = [sys.executable, "-m", "speedcopy", "cp"]
 IN_PROCESS = """
 import os, signal, sys, speedcopy
 from speedcopy._cli.main import main
-copy = speedcopy.transfer
+from speedcopy._cli import cp
+options = cp.Options
 """
 TRY = "Try 'cp --help' for more information."
 

@@ -122,11 +122,17 @@ static int copy_xattrs(sc_job *job, int *may_change_mode)
 /*
  * Only where it differs from what dst had when it was opened. A write may have taken the setuid and
  * setgid bits away since.
+ *
+ * The owner is not copied. With SC_AS_CP, a program does not get the rights of another owner, as
+ * with GNU cp where it cannot keep the owner.
  */
 static int copy_mode(sc_job *job, int may_have_changed)
 {
     mode_t mode = job->src_st.st_mode & PERMISSIONS;
     int result;
+    if (job->flags & SC_AS_CP &&
+        (job->src_st.st_uid != job->dst_st.st_uid || job->src_st.st_gid != job->dst_st.st_gid))
+        mode &= ~(mode_t)(S_ISUID | S_ISGID);
     if (mode == (job->dst_st.st_mode & PERMISSIONS) && !(mode & (S_ISUID | S_ISGID)) &&
         !may_have_changed)
         return 0;

@@ -27,9 +27,14 @@
 /*
  * A new file is never readable for more users than it is in the end. Its owner may always write to
  * it: setting an extended attribute needs that, and so does replacing what a killed copy has left.
+ *
+ * GNU cp gives a new file the mode once, when it is created: src's permissions under the umask, or
+ * under the default ACL of the directory.
  */
 static mode_t mode_of_new(const sc_job *job)
 {
+    if (job->flags & SC_AS_CP && !(job->flags & SC_COPY_MODE))
+        return job->src_st.st_mode ? job->src_st.st_mode & 0777 : S_IRUSR | S_IWUSR;
     int is_known = job->flags & SC_COPY_MODE && job->src_st.st_mode;
     return is_known ? (job->src_st.st_mode & 0777) | S_IWUSR : 0666;
 }
