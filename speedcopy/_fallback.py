@@ -94,9 +94,9 @@ def _code_of(step: Callable[[], None]) -> int:
 def _copy_data(src: Path, dst: Path, options: Options) -> tuple[str, int]:
     """Returns what has copied, and bytes: 0 for a symbolic link.
 
-    If every byte must be written, or as GNU cp makes files, :mod:`speedcopy._plain` copies instead, because the standard
-    library of Python 3.14 may clone. If a test has replaced what ``shutil.copyfile`` calls, the
-    standard library copies nevertheless.
+    If every byte must be written, :mod:`speedcopy._plain` copies instead, because the standard
+    library of Python 3.14 may clone. So it is as GNU cp creates files, with a mode. If a test has
+    replaced what ``shutil.copyfile`` calls, the standard library copies nevertheless.
     """
     if (
         (options.writes_all or options.as_cp)

@@ -85,8 +85,8 @@ def copy(
     """Copies by read and write. Returns the bytes copied.
 
     ``code`` is the Win32 code for which the native layer left the copy to Python, or 0. Raises
-    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno. With ``as_cp``, a
-    new dst is created with the permissions of src.
+    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno. With
+    ``as_cp``, a new dst is created with the permissions of src.
     """
     _guard(src, dst)
     tick = _Tick(progress)

@@ -63,7 +63,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 
 def _open_closed() -> None:
-    """Opens what the caller has closed of stdin, stdout, stderr: no file that is copied is there."""
+    """Opens the streams that the caller has closed. Else a file that is copied is one of them."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"

@@ -44,17 +44,21 @@ def of_file(error: OSError, src: str, dst: str, *, reflink: str = "auto") -> str
     names = (error.filename, error.filename2)
     if names == (src, None):
         return f"cannot open {quoted(src)} for reading: {reason(error)}"
-    if names == (dst, None) and error.errno == errno.EISDIR:
-        return f"cannot overwrite directory {quoted(dst)} with non-directory"
-    if names == (dst, None) and error.errno == errno.ELOOP and os.path.islink(dst):
-        return f"not writing through dangling symlink {quoted(dst)}"
     if names == (dst, None):
-        return f"cannot create regular file {quoted(dst)}: {reason(error)}"
+        return _of_dst(error, dst)
     if names == (src, dst) and reflink == "always":
         return f"failed to clone {quoted(dst)} from {quoted(src)}: {reason(error)}"
     if names == (src, dst):
         return f"error copying {quoted(src)} to {quoted(dst)}: {reason(error)}"
     return f"cannot copy {quoted(src)} to {quoted(dst)}: {reason(error)}"
+
+
+def _of_dst(error: OSError, dst: str) -> str:
+    if error.errno == errno.EISDIR and os.path.isdir(dst):
+        return f"cannot overwrite directory {quoted(dst)} with non-directory"
+    if error.errno == errno.ELOOP and os.path.islink(dst):
+        return f"not writing through dangling symlink {quoted(dst)}"
+    return f"cannot create regular file {quoted(dst)}: {reason(error)}"
 
 
 def of_directory(text: str, src: str, dst: str) -> str:

@@ -37,20 +37,15 @@ def copy_link(src: str, dst: str) -> None:
 
 def copy(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> None:
     """Copies a directory. Raises Refused with a line for each file that was not copied."""
-    refused = []
+    refused: list[str] = []
     try:
         _copy_tree(src, dst, options, shown)
     except shutil.Error as errors:
-        for name, new, text in errors.args[0]:
-            try:
-                refused.append(_again(name, new, text))
-            except Refused as why:
-                refused.append(str(why))
+        refused += [_again(*error) for error in errors.args[0]]
     except OSError as error:
         refused.append(of_directory(str(error), src, dst))
-    refused = [line for line in refused if line]
-    if refused:
-        raise Refused("\n".join(refused))
+    if any(refused):
+        raise Refused("\n".join(filter(None, refused)))
 
 
 def _again(src: str, dst: str, text: str) -> str:
@@ -58,7 +53,10 @@ def _again(src: str, dst: str, text: str) -> str:
     if os.path.islink(src):
         if os.path.isdir(dst) and not os.path.islink(dst):
             return f"cannot overwrite directory {quoted(dst)} with non-directory"
-        copy_link(src, dst)
+        try:
+            copy_link(src, dst)
+        except Refused as why:
+            return str(why)
         return ""
     return of_directory(text, src, dst) if os.path.isdir(src) else of_tree(text, src, dst)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 from support.command import ENVIRONMENT, IN_PROCESS, OURS, entries, gnu, lay_out, run
@@ -39,6 +40,107 @@ def test_umask(mask: int, dst: str, tmp_path: Path) -> None:
         if gnu():
             assert run(["cp", "-r", "y/.", dst], theirs) == (0, "")
             assert entries(ours) == entries(theirs)
+
+
+#: What is in the way in dst, how it is made, and the message.
+IN_THE_WAY: dict[str, tuple[Callable[[Path], object], str]] = {
+    "link to a directory": (
+        lambda new: new.symlink_to("../../e"),
+        "cannot overwrite non-directory 'new/y/folder' with directory 'y/folder'",
+    ),
+    "dangling link to a directory": (
+        lambda new: new.symlink_to("missing"),
+        "cannot overwrite non-directory 'new/y/folder' with directory 'y/folder'",
+    ),
+    "file": (
+        lambda new: new.write_bytes(b"old"),
+        "cannot overwrite non-directory 'new/y/folder' with directory 'y/folder'",
+    ),
+    "dangling link": (
+        lambda new: new.with_name("x").symlink_to("missing"),
+        "not writing through dangling symlink 'new/y/x'",
+    ),
+    "link to a file": (lambda new: new.with_name("x").symlink_to("../../a"), ""),
+    "directory": (
+        lambda new: new.with_name("x").mkdir(),
+        "cannot overwrite directory 'new/y/x' with non-directory",
+    ),
+    "directory for a link": (
+        lambda new: new.with_name("link").mkdir(),
+        "cannot overwrite directory 'new/y/link' with non-directory",
+    ),
+}
+
+
+@pytest.mark.parametrize("option", ["", "--reflink=never"], ids=["parallel", "in order"])
+@pytest.mark.parametrize(("put", "message"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_in_the_way(
+    put: Callable[[Path], object], message: str, option: str, tmp_path: Path
+) -> None:
+    """What is in dst is not followed and not replaced where GNU cp refuses to; the rest is new."""
+    ours, theirs = lay_out(tmp_path / "ours"), lay_out(tmp_path / "theirs")
+    for folder in (ours, theirs):
+        (folder / "y/folder").mkdir()
+        (folder / "y/folder/f").write_bytes(b"f")
+        (folder / "new/y").mkdir(parents=True)
+        try:
+            (folder / "y/link").symlink_to("x")
+            put(folder / "new/y/folder")
+        except OSError:
+            pytest.skip("no symbolic links")
+    arguments = [*filter(None, [option]), "-r", "y", "new"]
+    told = run([*OURS, *arguments], ours)
+    assert told == (int(bool(message)), f"cp: {message}" if message else "")
+    assert not list((ours / "e").iterdir())
+    if gnu():
+        assert told == run(["cp", *arguments], theirs)
+        assert entries(ours) == entries(theirs)
+
+
+def default_acl(folder: Path) -> None:
+    """Gives new files in a folder all permissions that they ask for, whatever the umask is."""
+    rows = ((1, 7), (4, 7), (32, 7))
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row, 0xFFFFFFFF) for row in rows)
+    try:
+        os.setxattr(folder, "system.posix_acl_default", acl)
+    except (AttributeError, OSError):
+        pytest.skip("no ACLs here")
+
+
+@pytest.mark.parametrize("arguments", ["b e", "-r sub y b e", "--reflink=never -r sub e"])
+def test_default_acl(arguments: str, tmp_path: Path) -> None:
+    """A directory's default ACL is in the place of the umask, and opens no private file."""
+    ours, theirs = lay_out(tmp_path / "ours"), lay_out(tmp_path / "theirs")
+    for folder in (ours, theirs):
+        default_acl(folder / "e")
+        os.chmod(folder / "sub", 0o775)
+        os.chmod(folder / "sub/x", 0o600)
+        os.chmod(folder / "y", 0o500)
+    assert run([*OURS, *arguments.split()], ours) == (0, "")
+    private = "b" if "b" in arguments.split() else "sub/x"
+    assert stat.S_IMODE((ours / "e" / private).stat().st_mode) == 0o600
+    if gnu():
+        assert run(["cp", *arguments.split()], theirs) == (0, "")
+        assert entries(ours) == entries(theirs)
+
+
+@pytest.mark.parametrize("disabled", ["", "1"], ids=["native", "plain"])
+@pytest.mark.parametrize("arguments", ["-p s", "-rp s", "s", "-rp y", "-r y"])
+def test_rights_of_another(arguments: str, disabled: str, tmp_path: Path) -> None:
+    """A program does not get the setuid of another owner."""
+    ours = lay_out(tmp_path / "ours")
+    os.rename(ours / "s", ours / "y/s")
+    try:
+        os.chown(ours / "y/s", 65534, 65534)
+        os.chmod(ours / "y/s", 0o6755)
+    except (AttributeError, OSError):
+        pytest.skip("only root gives files away")
+    *options, name = arguments.split()
+    command = [*OURS, *options, "y/s" if name == "s" else name, "e"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ENVIRONMENT, "SPEEDCOPY_DISABLE", disabled)
+        assert run(command, ours) == (0, "")
+    assert stat.S_IMODE((ours / "e/s" if name == "s" else ours / "e/y/s").stat().st_mode) == 0o755
 
 
 UNREADABLE = (
