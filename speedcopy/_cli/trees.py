@@ -64,7 +64,7 @@ def _again(src: str, dst: str, text: str) -> str:
 def _copy_tree(src: str, dst: str, options: argparse.Namespace, shown: Meter) -> None:
     """Copies a directory as copytree does; with ``--reflink``, one file after another."""
     # As in copytree: a third of the time that importing speedcopy takes.
-    from speedcopy._trees.batches import refuse_dst  # noqa: PLC0415
+    from speedcopy._trees.as_cp import refuse_dst  # noqa: PLC0415
     from speedcopy._trees.copytree import copy_tree  # noqa: PLC0415
     from speedcopy._trees.entries import Settings  # noqa: PLC0415
 

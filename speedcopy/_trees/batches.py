@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import filecmp
 import os
 import stat
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Optional
 from speedcopy._copy2 import Copier
 from speedcopy._copyfile import Options
 from speedcopy._fallback import copy_metadata
+from speedcopy._trees.as_cp import refuse_dst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,15 +161,6 @@ def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:
             os.chmod(new, stat.S_IWRITE)
         os.unlink(new)
         return copier(old, new)
-
-
-def refuse_dst(dst: str) -> None:
-    """Raises for what GNU cp does not overwrite with a file: a directory, a dangling link."""
-    is_dir = os.path.isdir(dst)
-    is_dangling = os.path.islink(dst) and not os.path.exists(dst)
-    if is_dir or is_dangling:
-        code = errno.EISDIR if is_dir else errno.ELOOP
-        raise OSError(code, os.strerror(code), dst)
 
 
 def _is_file(path: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional, Union, cast
 
 from speedcopy._fallback import copy_metadata, drop_rights
+from speedcopy._trees.as_cp import complete_directory, make_directory
 from speedcopy._trees.entries import (
     NO_INODES,
     Found,
@@ -31,16 +31,13 @@ if TYPE_CHECKING:
 
         def close(self) -> None: ...
 
-    from speedcopy._types import Metadata, Path
+    from speedcopy._types import Path
 
 #: What shutil.Error holds: src, dst and the text of the error.
 Errors = list[tuple[object, object, str]]
 
 #: Behind every position.
 _LAST = 1 << 62
-
-#: Of a mode: what the owner may do, and that others may write.
-_OWNER, _OTHERS_WRITE = 0o700, 0o022
 
 
 class Directory:
@@ -141,24 +138,18 @@ class Directory:
     def make(self, settings: Settings) -> None:
         """Makes dst. Its parent is there."""
         try:
-            self._mkdir(settings)
+            if settings.umask is None:
+                os.mkdir(self.dst)
+            else:
+                self.mode = make_directory(self.src, self.dst)
         except OSError:
-            if not settings.dirs_exist_ok or not os.path.isdir(self.dst):
-                raise
-            if settings.umask is not None and os.path.islink(self.dst):
+            is_followed = settings.umask is None or not os.path.islink(self.dst)
+            if not (settings.dirs_exist_ok and is_followed and os.path.isdir(self.dst)):
                 raise
         else:
             self.fresh = True
             if self.parent is not None:
                 self.places = self.places[0], self.parent.places[1]
-
-    def _mkdir(self, settings: Settings) -> None:
-        """Makes dst. As with GNU cp, only its owner may write in it until it is complete."""
-        if settings.umask is not None:
-            self.mode = os.stat(self.src).st_mode & 0o1777
-            os.mkdir(self.dst, self.mode & ~_OTHERS_WRITE | _OWNER)
-        else:
-            os.mkdir(self.dst)
 
     def _kinds(self, found: Iterable[Found], settings: Settings) -> Iterator[tuple[int, str, Kind]]:
         """Position, name and kind of what is to be copied."""
@@ -192,19 +183,16 @@ class Directory:
         """Gives dst the metadata of src, when nothing is written in it any more."""
         try:
             copy_metadata(self.src, self.dst, settings.metadata)
-            if settings.umask is not None:
-                self._finish_as_cp(settings.umask, settings.metadata)
+            if settings.umask is None:
+                return
+            if settings.metadata:
+                drop_rights(self.src, self.dst)
+            elif self.fresh:
+                complete_directory(self.dst, self.mode, settings.umask)
         except OSError as why:
             # As in shutil: Windows may not be able to set the times of a directory.
             if getattr(why, "winerror", None) is None:
                 self.fail_itself(why)
-
-    def _finish_as_cp(self, umask: int, metadata: Optional[Metadata]) -> None:
-        if metadata:
-            drop_rights(self.src, self.dst)
-        elif self.fresh and (self.mode & _OWNER != _OWNER or self.mode & _OTHERS_WRITE & ~umask):
-            mode = stat.S_IMODE(os.stat(self.dst).st_mode) | self.mode & _OTHERS_WRITE & ~umask
-            os.chmod(self.dst, mode & ~(_OWNER & ~(self.mode & ~umask)))
 
     def fail(self, position: int, name: str, why: object) -> None:
         """Notes the error of a name: an OSError or its text."""
