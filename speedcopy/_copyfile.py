@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from typing import TYPE_CHECKING, Literal, Optional
 
 import speedcopy
@@ -86,6 +88,16 @@ class Options:
             self.flags |= lib.SC_NAME_IS_FREE if name_is_free else 0
             self.flags |= lib.SC_AS_CP if as_cp else 0
             self.flags |= _STRICT_ACCESS | lib.SC_SKIP_ROW * skip
+
+    def mode_of_new(self, src: Path) -> int:
+        """The mode with which Python creates dst. Its owner must be able to set metadata."""
+        if not self.as_cp:
+            return 0o666
+        try:
+            mode = os.stat(src).st_mode & 0o777
+        except (OSError, ValueError):
+            mode = stat.S_IRUSR
+        return mode | stat.S_IWUSR if self.metadata else mode
 
 
 def check_metadata(metadata: str) -> None:

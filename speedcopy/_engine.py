@@ -119,7 +119,7 @@ def copy_natively(src: Path, dst: Path, options: Options, report: Optional[Repor
         if code is None:
             refusal = _results.first_refusal(report) if report and options.clones_only else 0
             _results.raise_for(result, src, dst, refusal)
-        copied = _plain.copy(src, dst, options.progress, code, as_cp=options.as_cp)
+        copied = _plain.copy(src, dst, options.progress, code, mode=options.mode_of_new(src))
         if report is not None:
             report.copied = copied
     return True

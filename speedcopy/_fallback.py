@@ -104,7 +104,9 @@ def _copy_data(src: Path, dst: Path, options: Options) -> tuple[str, int]:
         and (options.follow_symlinks or not is_link(src))
     ):
         sys.audit("shutil.copyfile", src, dst)
-        return "read/write", _plain.copy(src, dst, options.progress, 0, as_cp=options.as_cp)
+        return "read/write", _plain.copy(
+            src, dst, options.progress, 0, mode=options.mode_of_new(src)
+        )
     expected = _size_of(src) if isinstance(dst, int) else 0
     stdlib_copyfile(src, dst, follow_symlinks=options.follow_symlinks)
     return _results.FALLBACK, _call_progress(src, dst, options, expected)

@@ -80,18 +80,18 @@ class _Opener:
 
 
 def copy(
-    src: Path, dst: Path, progress: Optional[Progress], code: int, *, as_cp: bool = False
+    src: Path, dst: Path, progress: Optional[Progress], code: int, *, mode: int = 0o666
 ) -> int:
     """Copies by read and write. Returns the bytes copied.
 
     ``code`` is the Win32 code for which the native layer left the copy to Python, or 0. Raises
-    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno. With
-    ``as_cp``, a new dst is created with the permissions of src.
+    what :func:`shutil.copyfile` raises, with ``code`` if both have the same errno. A
+    new dst is created with ``mode``.
     """
     _guard(src, dst)
     tick = _Tick(progress)
     try:
-        return _read_and_write(src, dst, tick, as_cp=as_cp)
+        return _read_and_write(src, dst, tick, mode)
     except OSError as error:
         if error is tick.raised:
             raise
@@ -139,11 +139,11 @@ def _fill(buffer: memoryview, reader: FileIO) -> int:
     return got
 
 
-def _read_and_write(src: Path, dst: Path, tick: _Tick, *, as_cp: bool) -> int:
+def _read_and_write(src: Path, dst: Path, tick: _Tick, mode: int) -> int:
     with open(src, "rb", buffering=0) as reader:
         total, copied = _size_of(reader.fileno()), 0
         buffer = memoryview(bytearray(min(max(total, SMALLEST_BUFFER), LARGEST_BUFFER)))
-        opener = _Opener(os.fstat(reader.fileno()).st_mode & 0o777 if as_cp else 0o666)
+        opener = _Opener(mode)
         try:
             with open(dst, "wb", opener=opener) as writer:
                 while got := _fill(buffer, reader):

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.parametrize("disabled", ["", "1"], ids=["native", "plain"])
 @pytest.mark.parametrize("dst", ["new", "d"], ids=["new", "over"])
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
-def test_umask(mask: int, dst: str, tmp_path: Path) -> None:
+def test_umask(
+    mask: int, dst: str, disabled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is new in a tree has no mode that the umask forbids; the rest keeps its own."""
+    monkeypatch.setitem(ENVIRONMENT, "SPEEDCOPY_DISABLE", disabled)
     ours, theirs = lay_out(tmp_path / "ours"), lay_out(tmp_path / "theirs")
     for folder in (ours, theirs):
         for number, mode in enumerate((0o666, 0o4755, 0o600, 0o444, 0o7777)):
@@ -126,7 +130,9 @@ def test_default_acl(arguments: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("disabled", ["", "1"], ids=["native", "plain"])
 @pytest.mark.parametrize("arguments", ["-p s", "-rp s", "s", "-rp y", "-r y"])
-def test_rights_of_another(arguments: str, disabled: str, tmp_path: Path) -> None:
+def test_rights_of_another(
+    arguments: str, disabled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A program does not get the setuid of another owner."""
     ours = lay_out(tmp_path / "ours")
     os.rename(ours / "s", ours / "y/s")
@@ -137,9 +143,8 @@ def test_rights_of_another(arguments: str, disabled: str, tmp_path: Path) -> Non
         pytest.skip("only root gives files away")
     *options, name = arguments.split()
     command = [*OURS, *options, "y/s" if name == "s" else name, "e"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ENVIRONMENT, "SPEEDCOPY_DISABLE", disabled)
-        assert run(command, ours) == (0, "")
+    monkeypatch.setitem(ENVIRONMENT, "SPEEDCOPY_DISABLE", disabled)
+    assert run(command, ours) == (0, "")
     assert stat.S_IMODE((ours / "e/s" if name == "s" else ours / "e/y/s").stat().st_mode) == 0o755
 
 
