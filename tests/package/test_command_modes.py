@@ -195,6 +195,31 @@ def test_forbidden(
         assert entries(ours) == entries(theirs)
 
 
+@pytest.mark.parametrize("arguments", ["a e", "-r sub e", "--reflink=never -r sub e"])
+def test_of_another(
+    arguments: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Files and directories of another owner that everybody may write are copied over."""
+    ours = lay_out(tmp_path / "ours")
+    for name in ("e/a", "e/sub/x"):
+        (ours / name).parent.mkdir(exist_ok=True)
+        (ours / name).write_bytes(b"old content")
+        os.chmod(ours / name, 0o666)
+    for name in (".", "e", "e/sub", "sub"):
+        os.chmod(ours / name, 0o777)
+    monkeypatch.chdir(ours)
+    main(["cp", "-r", "e", "../imported"])  # what a tree needs is imported when one is copied
+    with unprivileged():
+        code = main(["cp", *arguments.split()])
+    assert (code, capsys.readouterr().err) == (0, "")
+    name = "sub/x" if "-r" in arguments else "a"
+    assert (ours / "e" / name).read_bytes() == (ours / name).read_bytes()
+    assert stat.S_IMODE((ours / "e" / name).stat().st_mode) == 0o666
+
+
 def test_never_wider(tmp_path: Path) -> None:
     """A new file may not be read by more people than its source, not even while it is copied."""
     ours = lay_out(tmp_path / "ours")
