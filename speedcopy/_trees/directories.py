@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections import deque
 from contextlib import suppress
@@ -13,11 +12,13 @@ from speedcopy._fallback import copy_metadata, drop_rights
 from speedcopy._trees.as_cp import complete_directory, make_directory
 from speedcopy._trees.entries import (
     NO_INODES,
+    Errors,
     Found,
     Ignore,
     Kind,
     Own,
     Settings,
+    errors_of,
     found_in,
     kind_of,
 )
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
     from speedcopy._types import Path
 
-#: What shutil.Error holds: src, dst and the text of the error.
-Errors = list[tuple[object, object, str]]
 
 #: Behind every position.
 _LAST = 1 << 62
@@ -212,13 +211,6 @@ class Directory:
         """All errors in this directory and those in it, in the order of the names."""
         self._errors.sort(key=lambda item: item[0])
         return [error for _, errors in self._errors for error in errors]
-
-
-def errors_of(why: object, src: object, dst: object) -> Errors:
-    """What shutil.Error holds about an error; what it holds already is taken over."""
-    if isinstance(why, shutil.Error) and why.args and isinstance(why.args[0], list):
-        return why.args[0]
-    return [(src, dst, str(why))]
 
 
 def make_root(root: Directory, settings: Settings) -> Own:

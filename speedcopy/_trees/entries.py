@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from enum import Enum
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
@@ -17,6 +18,9 @@ Ignore = Callable[[str, list[str]], "Container[str]"]
 
 #: What a FUSE server that knows no inodes may give to all its files, and the root of each server.
 NO_INODES = (0, 1, 0xFFFFFFFF)
+
+#: What shutil.Error holds: src, dst and the text of the error.
+Errors = list[tuple[object, object, str]]
 
 #: The real names of the directories that must not be copied, by device and inode. The name is
 #: compared as well if the inode is one of NO_INODES. A bind mount has another name.
@@ -75,3 +79,10 @@ def kind_of(entry: os.DirEntry[str], src: str, settings: Settings) -> Kind:
     if is_link and settings.ignore_dangling_symlinks and not os.path.exists(os.readlink(src)):
         return Kind.NOTHING
     return Kind.DIRECTORY if entry.is_dir() else Kind.OTHER
+
+
+def errors_of(why: object, src: object, dst: object) -> Errors:
+    """What shutil.Error holds about an error; what it holds already is taken over."""
+    if isinstance(why, shutil.Error) and why.args and isinstance(why.args[0], list):
+        return why.args[0]
+    return [(src, dst, str(why))]

@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._trees.batches import copy_link
-from speedcopy._trees.directories import Directory, errors_of
-from speedcopy._trees.entries import Kind, Settings
+from speedcopy._trees.entries import Kind, Settings, errors_of
 from speedcopy._trees.tasks import TICK, Done, add_note
 
 if TYPE_CHECKING:
+    from speedcopy._trees.directories import Directory
     from speedcopy._types import Path
 
 

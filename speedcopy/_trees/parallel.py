@@ -10,16 +10,18 @@ import os
 import queue
 import time
 from concurrent.futures import Executor, wait
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._engine import audit
 from speedcopy._trees.batches import Batch, How, copy_batch, link_batch
-from speedcopy._trees.directories import Directory, errors_of
-from speedcopy._trees.entries import Kind, Settings
+from speedcopy._trees.entries import Kind, Settings, errors_of
 from speedcopy._trees.executors import Inline, Threads, is_elsewhere
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
 from speedcopy._trees.tasks import TICK, Done, Task, add_note, next_ended
+
+if TYPE_CHECKING:
+    from speedcopy._trees.directories import Directory
 
 
 class Parallel:
