@@ -110,7 +110,9 @@ class Copier:
         self.skip = 0
         #: The metadata of the last file that was refused, as in a Transfer.
         self.refused: dict[str, str] = {}
-        if _native is None or not _engine.has_native(options) or speedcopy.SPEEDCOPY_DEBUG:
+        # On Windows the native layer leaves some copies to Python, even those of data alone.
+        can = _engine.KEEPS_METADATA and _engine.has_native(options)
+        if _native is None or not can or speedcopy.SPEEDCOPY_DEBUG:
             return
         self._report = _native.new_report()
         # The caller knows each file's bytes; with this flag, no server copies in one request.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _native = _loader.native
 
 #: Whether the native layer copies metadata, too.
-_KEEPS_METADATA = _native is not None and sys.platform != "win32"
+KEEPS_METADATA = _native is not None and sys.platform != "win32"
 
 # The flags in the "open" audit events of the standard library.
 _READING = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NOINHERIT", "O_CLOEXEC"))
@@ -76,7 +76,7 @@ def has_native(options: Options) -> bool:
         _native is None
         or speedcopy.SPEEDCOPY_DISABLE
         or _stand_ins.are_there()
-        or (options.metadata and (not _KEEPS_METADATA or _stand_ins.are_there_for_metadata()))
+        or (options.metadata and (not KEEPS_METADATA or _stand_ins.are_there_for_metadata()))
     )
 
 

@@ -96,7 +96,7 @@ TABLES = {
 }
 
 #: The rows of this platform; without a table of its own it has to have the last row only.
-EXPECTED = TABLES.get(sys.platform.rstrip("0123456789"), (_LAST,))
+EXPECTED = TABLES.get(sys.platform) or TABLES.get(sys.platform.rstrip("0123456789"), (_LAST,))
 
 #: What is to be done about rows of the native table that are not here; "" if there are none.
 MISSING = "".join(
