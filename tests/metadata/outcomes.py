@@ -1,4 +1,4 @@
-"""What a copy with metadata comes to."""
+"""The outcome of a copy with metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -18,9 +18,9 @@ from support.lab_mounts import remove
 from support.process_limits import patience
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from contract.outcome import Case
     from support.layout import Step
 
 Copy = Callable[..., Any]
@@ -39,18 +39,6 @@ def _listen(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_listen)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A folder and a call. ``around`` is entered for the copy alone."""
-
-    id: str
-    layout: tuple[Step, ...]
-    src: Any = "src"
-    dst: Any = "dst"
-    follow_symlinks: bool = True
-    around: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from metadata.outcomes import Case, outcome_in, times
+from contract.outcome import Case
+from metadata.outcomes import outcome_in, times
 from support.interpose import Worker, calls, fail, started_worker
 from support.layout import directory, fifo, file, pattern, symlink
 from support.process_limits import descriptors_left

@@ -14,7 +14,8 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from metadata.outcomes import Case, mode, outcome_in, owner, times, xattr, xattrs_of
+from contract.outcome import Case
+from metadata.outcomes import mode, outcome_in, owner, times, xattr, xattrs_of
 from support.layout import directory, fifo, file, symlink
 from support.process_limits import NOBODY, umask, unprivileged
 
