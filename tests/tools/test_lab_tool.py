@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -321,10 +322,14 @@ def test_loop_mount_leaves_nothing(image: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for all that a run makes, apart from other runs on this machine."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tmp_path
+def lab_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for all that a run makes, apart from other runs on this machine.
+
+    Its name is short: the names of Samba's sockets in it may have 107 bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
 
 
 @needs_lab

@@ -99,7 +99,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
-                message = f"smbd ({self.name}) does not answer:\n{tail(self._log)}"
+                message = f"smbd ({self.name}) does not answer:\n{tail(self._log)}{tail(self._log.with_name('log'))}"
                 raise LabError(message)
             time.sleep(0.02)
 
