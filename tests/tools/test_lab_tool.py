@@ -323,10 +323,7 @@ def test_loop_mount_leaves_nothing(image: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def lab_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for all that a run makes, apart from other runs on this machine.
-
-    Its name is short: the names of Samba's sockets in it may have 107 bytes.
-    """
+    """A folder for all that a run makes. Samba's sockets in it need a short name (107 bytes)."""
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         yield Path(folder)

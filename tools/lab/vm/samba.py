@@ -99,7 +99,8 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
-                message = f"smbd ({self.name}) does not answer:\n{tail(self._log)}{tail(self._log.with_name('log'))}"
+                logged = tail(self._log) + tail(self._log.with_name("log"))
+                message = f"smbd ({self.name}) does not answer:\n{logged}"
                 raise LabError(message)
             time.sleep(0.02)
 
