@@ -92,7 +92,7 @@ class Copier:
 
     __slots__ = (
         *("_directories", "_dst_length", "_flags", "_open", "_options", "_report", "_src_length"),
-        *("refused", "skip"),
+        *("_refused", "skip"),
     )
 
     def __init__(
@@ -108,8 +108,8 @@ class Copier:
         self._open: list[int] = []
         #: The rows that cannot copy any file between these devices, for Options(skip=...).
         self.skip = 0
-        #: The metadata of the last file that was refused, as in a Transfer.
-        self.refused: dict[str, str] = {}
+        #: By the standard library.
+        self._refused: dict[str, str] = {}
         # On Windows the native layer leaves some copies to Python, even those of data alone.
         can = _engine.KEEPS_METADATA and _engine.has_native(options)
         if _native is None or not can or speedcopy.SPEEDCOPY_DEBUG:
@@ -138,7 +138,7 @@ class Copier:
         options, report = self._options, self._report
         if _native is None or report is None:
             done = _engine.report(src, dst, options)
-            self.refused = done.refused
+            self._refused = done.refused
             return done.copied
         _engine.audit(src, dst, src, dst, options.metadata)
         src_name, dst_name = os.fsencode(src), os.fsencode(dst)
@@ -156,6 +156,9 @@ class Copier:
         if not self.skip:
             self.skip = _results.useless(report)
             self._flags |= _native.lib.SC_SKIP_ROW * self.skip
-        if options.metadata != "strict":
-            self.refused = _results.refused(report)
         return report.copied
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The metadata of the last file that was refused, as in a Transfer."""
+        return self._refused if self._report is None else _results.refused(self._report)
