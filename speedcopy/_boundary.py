@@ -72,6 +72,9 @@ def sc_tick(caller: CData, copied: int, total: int) -> int:
     """Calls ``progress``. Pending signal handlers run here too, as they do in any Python code."""
     waiting: _Caller = ffi.from_handle(caller)
     try:
+        # PyPy's compiler leaves out the check for signals, except where a loop jumps back.
+        for _ in "x":
+            pass
         if waiting.progress is not None and total >= 0:
             waiting.progress(copied, total)
     except BaseException as error:  # noqa: BLE001
