@@ -42,7 +42,7 @@ class Second(Exception):  # noqa: N818
 #: Where a second exception may come: in the callback, and around the call into C.
 CODES: set[CodeType] = {
     function.__code__
-    for function in (boundary.sc_tick, boundary.copy, boundary._stopped)  # noqa: SLF001
+    for function in (boundary.sc_tick, boundary.copy, boundary.call, boundary._stopped)  # noqa: SLF001
 }
 
 
