@@ -75,8 +75,7 @@ def _file(src: Path, dst: PathT) -> PathT:
     """The file that is meant by ``dst``."""
     if not os.path.isdir(dst):
         return dst
-    inside: PathT = os.path.join(dst, os.path.basename(src))  # type: ignore[assignment, arg-type]
-    return inside
+    return os.path.join(dst, os.path.basename(src))  # type: ignore[return-value, arg-type]
 
 
 class Copier:

@@ -33,9 +33,9 @@ class Transfer:
     mechanism: str
     copied: int
     seconds: float
-    declined: dict[str, str] = field(default_factory=dict)
+    declined: dict[str, str] = field(default_factory=dict[str, str])
     offloaded: Optional[bool] = None
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict[str, str])
 
     def __str__(self) -> str:
         """One line for a log."""

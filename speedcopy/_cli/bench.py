@@ -26,7 +26,7 @@ _HEAD = f"{'size':>7}  {'speedcopy':>10}  {'shutil':>10}  {'faster':>6}  mechani
 
 def _sizes(text: str) -> list[int]:
     """Bytes, as in 4K,1M,32M."""
-    found = []
+    found: list[int] = []
     for size in text.upper().split(","):
         unit = size[-1:] if size[-1:] in _UNITS else ""
         found.append(int(size.removesuffix(unit)) * _UNITS[unit])

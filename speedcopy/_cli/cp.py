@@ -65,9 +65,10 @@ def main(arguments: Sequence[str]) -> int:
     """Copies; the exit code is 1 if anything was not copied."""
     parser = _parser()
     options = parser.parse(arguments)
-    *sources, target = options.operands or [None]
-    if target is None:
+    operands: list[str] = options.operands
+    if not operands:
         parser.error("missing file operand")
+    *sources, target = operands
     if not sources:
         parser.error(f"missing destination file operand after {quoted(target)}")
     if len(sources) > 1 and not os.path.isdir(target):

@@ -135,7 +135,7 @@ def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mecha
     from speedcopy._probe import asking  # noqa: PLC0415 (needs the native layer)
 
     answers: dict[str, Optional[str]] = {}
-    made = []
+    made: list[Mechanism] = []
     for name in asking.MECHANISMS:
         copy = scratch.new(dst.directory)
         before = places.copies_by_server(dst)

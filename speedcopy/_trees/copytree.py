@@ -112,4 +112,4 @@ def _one_after_the_other(settings: Settings) -> CopyFunction:
     if settings.umask is None and settings.metadata:
         return functools.partial(copy2, metadata=settings.metadata)
     options = Options(metadata=settings.metadata, as_cp=True)
-    return lambda src, dst: _engine.copy(src, dst, options)
+    return functools.partial(_engine.copy, options=options)

@@ -50,7 +50,7 @@ def processes(how: str) -> Iterator[Started]:
 @contextlib.contextmanager
 def loky() -> Iterator[Started]:
     """Processes that are used again."""
-    from loky import get_reusable_executor  # type: ignore[import-not-found, unused-ignore]
+    from loky import get_reusable_executor  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     executor = get_reusable_executor(WORKERS)
     try:
