@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 #: Whole blocks of every file system, and two requests at most.
 _CONTENT = bytes(range(256)) * 512
 
-WITHOUT = {
-    "not built": "this is a folder or zip without it: run pip install, and Python elsewhere",
-    "subinterpreter": "C cannot call back into a subinterpreter",
-    "": "there is none for this platform",
-}
-
 
 @dataclass(frozen=True)
 class Mechanism:
@@ -121,7 +115,7 @@ def why_not_native() -> str:
     replaced count, too.
     """
     if _loader.native is None:
-        return WITHOUT[_loader.why_not]
+        return _loader.REASONS[_loader.why_not]
     if speedcopy.SPEEDCOPY_DISABLE:
         return "SPEEDCOPY_DISABLE is set"
     if _stand_ins.are_there():
