@@ -158,7 +158,7 @@ def test_python_runs_beside(folder: Path) -> None:
 
 
 def test_the_lock_stays_away() -> None:
-    """A Python without the lock (GIL) does not get it back by the import, and nothing is printed."""
+    """A Python without the lock (GIL) does not get it back by the import, and prints nothing."""
     if not sysconfig.get_config_var("Py_GIL_DISABLED"):
         pytest.skip("this Python has the lock")
     code = "import speedcopy, sys; print(sys._is_gil_enabled())"
