@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     add = parser.add_argument
     add("operands", nargs="*", metavar="DIR", help="where copies are made")
     add("--sizes", type=_sizes, default="4K,1M,32M", help="such as 4K,1M,32M (the default)")
-    add("--repeats", type=_repeats, default=7, metavar="N", help="so many copies each (default: 7)")
-    add("--json", action="store_true", help="for scripts: an object a line, seconds and bytes")
+    add("--repeats", type=_repeats, default=7, metavar="N", help="copies of each size (default: 7)")
+    add("--json", action="store_true", help="print an object for each size")
     options = parser.parse(arguments)
     directory, *extra = options.operands or ["."]
     if extra:

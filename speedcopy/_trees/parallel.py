@@ -18,10 +18,12 @@ from speedcopy._trees.entries import Kind, Settings, errors_of
 from speedcopy._trees.executors import Inline, Threads, is_elsewhere
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
-from speedcopy._trees.tasks import TICK, Done, Task, add_note, next_ended, open_directory
+from speedcopy._trees.tasks import TICK, Task, add_note, next_ended, open_directory
+from speedcopy._types import Done
 
 if TYPE_CHECKING:
     from speedcopy._trees.directories import Directory
+    from speedcopy._types import TreeProgress
 
 
 class Parallel:
@@ -32,7 +34,7 @@ class Parallel:
         settings: Settings,
         target: Target,
         executor: Optional[Executor],
-        progress: Optional[Callable[[Done], object]],
+        progress: Optional[TreeProgress],
         *,
         mode_only: bool,
     ) -> None:

@@ -19,7 +19,7 @@ from speedcopy._trees.copytree import copytree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from speedcopy._trees.tasks import Done
+    from speedcopy import Done
 
 WORKERS = 2
 
