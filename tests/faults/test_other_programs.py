@@ -135,7 +135,7 @@ print(*sorted(set(seen)))
 #: Beginnings of the events of processes, of the network, and of code in data.
 FOREIGN = (
     *("subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system"),
-    *("socket.", "pickle.", "ctypes.dlopen"),
+    *("socket.", "pickle."),
 )
 
 
