@@ -19,11 +19,10 @@ from speedcopy._trees.executors import Inline, Threads, is_elsewhere
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
 from speedcopy._trees.tasks import TICK, Task, add_note, next_ended, open_directory
-from speedcopy._types import Done
+from speedcopy._types import Done, TreeProgress
 
 if TYPE_CHECKING:
     from speedcopy._trees.directories import Directory
-    from speedcopy._types import TreeProgress
 
 
 class Parallel:
@@ -64,8 +63,7 @@ class Parallel:
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._serial = 0
         self._alone = Alone()
-        self._done = Done(0, 0)
-        self._next_tick = time.perf_counter() + TICK
+        self._done, self._next_tick = Done(0, 0), time.perf_counter() + TICK
 
     def run(self, root: Directory) -> None:
         """Copies all that is in a directory, which is open and made.
