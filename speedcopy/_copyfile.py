@@ -173,9 +173,8 @@ def transfer(
 
     ``metadata="strict"`` also copies what :func:`shutil.copystat` copies, and raises what that
     raises. All data is copied then, and ``dst`` stays. With ``"best-effort"``, metadata that the
-    file system refuses is not an error. So with ``"times"``, which copies times and mode alone:
-    extended attributes and ACLs cost requests on a share. ``Transfer.refused`` lists what was
-    refused.
+    file system refuses is not an error: ``Transfer.refused`` lists it. ``"times"`` is the same
+    without extended attributes and ACLs, which cost requests on a share.
 
     Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink`` or
     ``metadata``, and for "always" with ``sparse=False``, because a clone has the holes of ``src``.

@@ -23,7 +23,7 @@ class Transfer:
     in bytes, ``seconds`` is wall time. ``declined`` has the mechanisms that were tried before and
     declined, in that order, each with the name of its errno (on Windows "WinError" and a number),
     or with "no data" if the call succeeded and moved nothing. If no mechanism could be tried,
-    ``declined`` has the key "native" with "not built" (the extension is missing) or
+    ``declined`` has the key "native" with "not built" (the extension is missing), "no cffi" or
     "subinterpreter". ``offloaded`` says whether a server or a storage device moved the bytes
     without this machine. It is None if the system does not report that; only Windows does.
     ``refused`` has the requested metadata that the file system refused: "times", "xattrs" or
@@ -33,9 +33,9 @@ class Transfer:
     mechanism: str
     copied: int
     seconds: float
-    declined: dict[str, str] = field(default_factory=dict)
+    declined: dict[str, str] = field(default_factory=dict[str, str])
     offloaded: Optional[bool] = None
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict[str, str])
 
     def __str__(self) -> str:
         """One line for a log."""
