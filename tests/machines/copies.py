@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from machines.script import Rule
 
 CLONE = "fclonefileat"
+SERVER_COPY = "__copyfile"
 READ_WRITE = "read/write"
 QUARANTINE = "user.com.apple.quarantine"
 
@@ -78,9 +79,9 @@ class Copies:
         else:
             self.dst.write_bytes(self.old)
 
-    def copy(self, *rules: Rule, clones: bool = True, **options: Any) -> Outcome:
+    def copy(self, *rules: Rule, clones: bool = True, smb: bool = False, **options: Any) -> Outcome:
         """Makes one copy. Nothing but src and dst may be in the folder then."""
-        self.script.set(*rules, clones=clones)
+        self.script.set(*rules, clones=clones, smb=smb)
         transfer, error = None, None
         try:
             transfer = speedcopy.transfer(self.src, self.dst, **options)

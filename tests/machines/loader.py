@@ -32,6 +32,9 @@ DATA = {
     "__asan_shadow_memory_dynamic_address": SHADOW_AT,
 }
 
+#: What earlier calls may have left on the stack. Code that reads it without having written shows.
+LEFT_OVER = b"\xa5" * (1 << 16)
+
 #: Bytes from one trap to the next. The first one is where a call returns to.
 TRAP = 16
 
@@ -163,6 +166,7 @@ class Machine:
         for register, value in zip(cpu.arguments, arguments):
             uc.reg_write(register, value)
         stack = STACK + STACK_SIZE - 256
+        uc.mem_write(STACK + STACK_SIZE - len(LEFT_OVER), LEFT_OVER)
         if cpu.link is None:
             stack -= 8
             uc.mem_write(stack, struct.pack("<Q", TRAPS))

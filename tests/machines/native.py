@@ -22,6 +22,7 @@ import cffi
 from machines import attributes as _attributes  # noqa: F401 (registers its calls)
 from machines import darwin, libsystem
 from machines import sanitizer as _sanitizer  # noqa: F401 (the same)
+from machines import smb as _smb  # noqa: F401 (the same)
 from machines.loader import Image, Machine
 from machines.script import Script
 
