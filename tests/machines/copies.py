@@ -27,6 +27,25 @@ MIB = 1 << 20
 LARGE = 3 * MIB + 5
 
 
+#: Calls that cannot fail.
+SURE = {
+    *("__error", "getpid", "clock_gettime", "arc4random", "sc_tick", "free"),
+    *("memcmp", "memcpy", "__memcpy_chk", "memset", "bzero", "__bzero"),
+    *("strlen", "strcmp", "strncmp", "strrchr"),
+}
+
+
+def occurrences(calls: list[str]) -> list[tuple[str, int]]:
+    """Each call, with its number among those of the same name."""
+    seen: dict[str, int] = {}
+    found = []
+    for call in calls:
+        seen[call] = seen.get(call, -1) + 1
+        if call not in SURE and not call.startswith("__asan_"):
+            found.append((call, seen[call]))
+    return found
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a copy ended."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: bsd/sys/errno.h of xnu; the first 34 are the same everywhere.
 ERRNOS = {
@@ -73,6 +77,9 @@ AT_SYMLINK_NOFOLLOW = 0x20
 #: bsd/sys/unistd.h: not the numbers of Linux.
 WHENCE = {0: os.SEEK_SET, 1: os.SEEK_CUR, 2: os.SEEK_END, 3: os.SEEK_HOLE, 4: os.SEEK_DATA}
 
+#: bsd/sys/_types/_clock_id.h, in Libc: time.h
+CLOCK_MONOTONIC = 6
+
 #: bsd/sys/resource.h
 RLIMIT_FSIZE, RLIM_INFINITY = 1, (1 << 63) - 1
 
@@ -120,3 +127,10 @@ def stat_of(st: os.stat_result, flags: int, born: int) -> bytes:
         *(flags, 0),
     )
     return packed[:28] + UNDEFINED * 4 + packed[32:] + UNDEFINED * (144 - len(packed))
+
+
+def become(numbers: Mapping[str, object]) -> None:
+    """Takes over the numbers of another system, by their names here."""
+    globals().update(numbers)
+    NAMES.clear()
+    NAMES.update({code: name for name, code in ERRNOS.items()})

@@ -144,7 +144,7 @@ def opened(system: System, directory: int | None, path: int, flags: int, named: 
         raise DarwinError(darwin.EINVAL)
     unknown = flags & ~sum(darwin.OPEN_FLAGS)
     if unknown:
-        msg = f"open with flags {flags:#x}, of which {unknown:#x} are not Darwin's"
+        msg = f"open with flags {flags:#x}, of which {unknown:#x} are unknown"
         raise ModelError(msg)
     mode = 0
     if flags & darwin.O_CREAT:
@@ -284,9 +284,9 @@ def _getpid(_system: System) -> int:
     return posix.getpid()
 
 
-@model("clock_gettime", "int address", "Libc: gen/clock_gettime.c; CLOCK_MONOTONIC is 6")
+@model("clock_gettime", "int address", "Libc: gen/clock_gettime.c")
 def _clock_gettime(system: System, clock: int, at: int) -> int:
-    if clock != 6:
+    if clock != darwin.CLOCK_MONOTONIC:
         raise DarwinError(darwin.EINVAL)
     system.machine.write(at, darwin.timespec(time.monotonic_ns()))
     return 0

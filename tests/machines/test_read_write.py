@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, Optional
 
 import pytest
 from machines import darwin
-from machines.copies import CLONE, LARGE, MIB, QUARANTINE, READ_WRITE, Copies
+from machines.copies import CLONE, LARGE, MIB, QUARANTINE, READ_WRITE, Copies, occurrences
 from machines.script import before, fail, late, nothing, short
 from support.process_limits import umask
 
@@ -29,24 +29,6 @@ STATES = {
     "shorter": (5_000, True),
     "longer": (20_000, True),
 }
-
-#: Calls that cannot fail on macOS.
-SURE = {
-    *("__error", "getpid", "clock_gettime", "arc4random", "sc_tick", "free"),
-    *("memcmp", "memcpy", "__memcpy_chk", "memset", "bzero", "__bzero"),
-    *("strlen", "strcmp", "strncmp", "strrchr"),
-}
-
-
-def occurrences(calls: list[str]) -> list[tuple[str, int]]:
-    """Each call, with its number among those of the same name."""
-    seen: dict[str, int] = {}
-    found = []
-    for call in calls:
-        seen[call] = seen.get(call, -1) + 1
-        if call not in SURE and not call.startswith("__asan_"):
-            found.append((call, seen[call]))
-    return found
 
 
 @pytest.mark.parametrize("errno", ERRNOS)

@@ -1,4 +1,4 @@
-"""Runs the project's tests on the code for macOS, and counts its system calls."""
+"""Runs the project's tests on the code for macOS and FreeBSD; counts system calls on macOS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cross.build import build
-from cross.targets import CHECKED, MACOS, OUTPUT, ROOT
+from cross.targets import CHECKED, FREEBSD, MACOS, OUTPUT, ROOT
 
 if TYPE_CHECKING:
     from cross.targets import Target
@@ -30,6 +30,9 @@ TESTS = (
 #: Each access to memory is checked in a few of them.
 CHECKED_TESTS = ("tests/machines", "tests/contract/test_contract.py")
 
+#: The code for FreeBSD has little of its own.
+FREEBSD_TESTS = ("tests/machines", "tests/contract/test_contract.py")
+
 #: Tests that cannot run on this code, and why.
 LEFT_OUT = {
     "tests/package/test_report.py::test_debug": "starts a Python with an environment of its own",
@@ -44,14 +47,19 @@ SUMMARY = OUTPUT / "summary.txt"
 
 def main(*arguments: str) -> int:
     """Builds and runs, on one processor or on each; further arguments are pytest's."""
-    chosen = [name for name in MACOS if name in arguments] or list(MACOS)
-    rest = [each for each in arguments if each not in MACOS]
+    machines = (*MACOS, *FREEBSD)
+    chosen = [name for name in machines if name in arguments] or machines
+    rest = [each for each in arguments if each not in machines]
     codes = []
     OUTPUT.mkdir(parents=True, exist_ok=True)
     SUMMARY.write_text("")
     started = time.monotonic()
     for name in chosen:
-        for target, tests in ((MACOS[name], TESTS), (CHECKED[name], CHECKED_TESTS)):
+        if name in FREEBSD:
+            runs: list[tuple[Target, tuple[str, ...]]] = [(FREEBSD[name], FREEBSD_TESTS)]
+        else:
+            runs = [(MACOS[name], TESTS), (CHECKED[name], CHECKED_TESTS)]
+        for target, tests in runs:
             build(target)
             codes.append(run(name, target, tests, rest))
     print(*(f"left out: {test}: {why}" for test, why in LEFT_OUT.items()), sep="\n")
@@ -76,7 +84,7 @@ def run(processor: str, target: Target, tests: tuple[str, ...], arguments: list[
     left_out = [word for test in LEFT_OUT for word in ("--deselect", test)]
     named = any(each.startswith("tests/") for each in arguments)
     command = [sys.executable, "-m", "pytest", "-p", "machines.plugin", *left_out, *arguments]
-    print(f"macOS, {target.name}:", flush=True)
+    print(f"{target.name}:", flush=True)
     done = subprocess.run(
         [*command, *(() if named else tests)],
         cwd=ROOT,
