@@ -89,7 +89,7 @@ TABLES = {
     ),
     "darwin": (
         Mechanism("fclonefileat", "", Kind.WHOLE_FILE, shares=True),
-        Mechanism("__copyfile", "", Kind.WHOLE_FILE, shares=True, smb=("",)),
+        Mechanism("__copyfile", "", Kind.WHOLE_FILE, shares=True),
         _LAST,
     ),
     "freebsd": (

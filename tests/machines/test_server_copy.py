@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
 import pytest
@@ -22,6 +23,7 @@ import speedcopy
 from speedcopy import _copyfile
 from speedcopy._copy2 import Copier
 from speedcopy._copyfile import Options
+from speedcopy._trees.between import Between
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -285,16 +287,18 @@ def test_between_directories(copies: Copies, old: Optional[int]) -> None:
     copies.make(old=old)
     dress(copies, 0o755)
     copies.script.set(smb=True)
-    prefix = f"{copies.folder}{os.sep}"
-    copier = Copier(Options(metadata="strict", name_is_free=True), prefix, prefix)
-    try:
-        assert copier(f"{prefix}src", f"{prefix}dst") == len(copies.content)
-    finally:
-        copier.close()
-    assert copies.dst.read_bytes() == copies.content
+    (copies.folder / "new").mkdir()
+    if old is not None:
+        copies.dst.rename(copies.folder / "new" / "src")
+    options = Options(metadata="strict", name="any" if old else "free")
+    prefixes = (os.path.join(copies.folder, ""), os.path.join(copies.folder, "new", ""))
+    with closing(Between(Copier(options), options, *prefixes, ["src"])) as many:
+        assert many.copy(0) == (1, len(copies.content))
+    dst = copies.folder / "new" / "src"
+    assert dst.read_bytes() == copies.content
     assert copies.script.calls.count(SERVER_COPY) == (old is None)
-    assert (copies.dst.stat().st_mtime_ns, copies.dst.stat().st_mode & 0o777) == (LONG_AGO, 0o755)
-    assert set(os.listdir(copies.folder)) == {"src", "dst"}
+    assert (dst.stat().st_mtime_ns, dst.stat().st_mode & 0o777) == (LONG_AGO, 0o755)
+    assert os.listdir(copies.folder / "new") == ["src"]
 
 
 def test_relative_names(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,7 @@ static int start_plainly(sc_job *job, int first)
 static int run(sc_job *job, int *refusal)
 {
     int result = sc_open_src(job);
+    /* a row may make dst; otherwise dst is opened for the others */
     if (result == 0 && sc_run_table(job) < 0)
         result = sc_open_dst(job);
     if (result == 0 && !job->cancelled) {

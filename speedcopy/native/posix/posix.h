@@ -212,10 +212,7 @@ int sc_truncate(sc_job *job, int64_t size);
 /* dst.c: closes a descriptor unless it is -1, and sets it to -1. 0 or -errno. */
 int sc_close(int *fd);
 
-/*
- * table.c: tries the mechanisms in order until one has moved the bytes. 0 or -errno. Called before
- * dst is opened, it tries those that make dst, and once more if none has.
- */
+/* table.c: tries the mechanisms that make dst, and once it is open the others. 0 or -errno. */
 int sc_run_table(sc_job *job);
 
 /* table.c: moves the rest by the last mechanism alone. 0 or -errno. */
