@@ -1,6 +1,6 @@
 """What FreeBSD has otherwise than Darwin: its numbers, its struct stat, copy_file_range.
 
-The sources are those of FreeBSD 14: sys/sys/errno.h, fcntl.h, stat.h, unistd.h, _clock_id.h.
+The numbers are those of FreeBSD 14 in sys/sys: errno, fcntl, stat, unistd, _clock_id.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 /*
  * The copy by an SMB server on macOS, for those who ask for it: no Mac has run this.
  *
- * Only system call 227 reaches it (copyfile of xnu-11417, smbfs_vnop_copyfile of
- * SMBClient-494). The client knows nothing of what it has cached of an existing dst, so dst must
- * not exist, and the call makes it. For the client, that is one step to look the name up and
- * another to create the file: a file that another computer makes in between is replaced, as by the
- * standard library, and removed if the copy fails.
+ * Only system call 227 reaches it (copyfile of xnu-11417, smbfs_vnop_copyfile of SMBClient-494).
+ * The client does not update what it has cached of an existing dst. So dst must not exist, and the
+ * call makes it. The client looks the name up first, and then creates the file: one that another
+ * computer creates in between is replaced, as by the standard library, and removed if the copy
+ * fails.
  */
 #include "macos.h"
 
