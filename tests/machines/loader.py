@@ -93,6 +93,7 @@ class Image:
         binary = lief.parse(str(path))
         self.segments: dict[int, tuple[bytearray, int]] = {}
         self.imports: list[str] = [""]
+        self.slots: list[int] = [0]  # where the address of each is
         if isinstance(binary, lief.ELF.Binary):
             self._load_elf(binary)
         else:
@@ -134,6 +135,7 @@ class Image:
     def _import(self, address: int, name: str) -> None:
         self._write(address, DATA.get(name, TRAPS + TRAP * len(self.imports)))
         self.imports.append(name)
+        self.slots.append(IMAGE + address)
 
     def _find(self, address: int) -> tuple[bytearray, int]:
         for start, (content, _) in self.segments.items():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 import pytest
 from machines import darwin, native
 from machines.copies import QUARANTINE, READ_WRITE, SERVER_COPY, Copies, occurrences
+from machines.loader import Machine
 from machines.script import Rule, after, before, fail, late, nothing, signalled
 from machines.volume import Volume
 from support.process_limits import umask
@@ -308,6 +309,21 @@ def test_relative_names(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(copies.folder)
     assert speedcopy.transfer("src", "dst").mechanism == SERVER_COPY
     assert copies.dst.read_bytes() == copies.content
+
+
+def test_system_without_the_call(copies: Copies) -> None:
+    """The linker then leaves its address 0, as for every weak import."""
+    machine = Machine(native.in_use().image)
+    for name, slot in zip(machine.image.imports, machine.image.slots):
+        if name == SERVER_COPY:
+            machine.write(slot, bytes(8))
+    copies.make()
+    idle = native.in_use().idle
+    others, idle[:] = [*idle], [machine]
+    outcome = copies.copy(smb=True)
+    idle[:] = others
+    copies.check_copied(outcome)
+    assert outcome.declined[SERVER_COPY] == "ENOSYS"
 
 
 @pytest.mark.parametrize("value", ["1", "0", ""])
