@@ -1,9 +1,11 @@
-"""Builds for other systems with zig, checks what came out, and runs the code for macOS here.
+"""Builds for other systems with zig, checks what came out, and runs their code here.
 
     python tools/cross.py build         compile and link for each target, and compare the imports
     python tools/cross.py wheels [DIR]  build both wheels for macOS and check them
     python tools/cross.py test [PROCESSOR] [ARGUMENTS OF pytest]
-                                        run the tests on the code for macOS: arm64 and x86_64
+                                        run the tests on the code for macOS (arm64, x86_64) and
+                                        FreeBSD (freebsd-x86_64, freebsd-aarch64)
+    python tools/cross.py calls         count the system calls of copies by the code for macOS
 
 Needs the extras "test" and "machines". The first build takes some minutes, as zig then compiles the
 system libraries of each target; they stay in zig's cache (ZIG_GLOBAL_CACHE_DIR).

@@ -12,6 +12,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "build": build.build_all,
     "wheels": wheels.main,
     "test": tests.main,
+    "calls": tests.calls,
 }
 
 
