@@ -7,6 +7,7 @@ is called by its name. So a program in there starts no other program of that pro
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from functools import partial
@@ -18,7 +19,7 @@ from lab.packages import Mirror, Suite
 from lab.pieces import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 #: What qemu calls each processor of Debian.
@@ -42,17 +43,6 @@ VARIABLES = (
     *("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", f"TMPDIR={RUN}"),
     *("PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={RUN}/wheel:{PACKAGES}"),
 )
-
-#: In a mount namespace of its own, so all of it is unmounted with the last process.
-MOUNT = f"""
-root=$1 run=$2 packages=$3
-shift 3
-for each in proc dev sys; do mount --rbind "/$each" "$root/$each"; done
-mount --bind "$run" "$root{RUN}"
-mount --bind "$packages" "$root{PACKAGES}"
-exec chroot "$root" "$@"
-"""
-
 
 class NotHereError(ToolError):
     """This machine cannot run it."""
@@ -85,13 +75,13 @@ class Debian(NamedTuple):
 
     def run(self, arguments: Sequence[str], folder: Path, seconds: float) -> str:
         """Runs a program of it, and returns what it printed. It finds ``folder`` under RUN."""
-        mounted = ["sh", "-ec", MOUNT, "sh", str(self.piece.path), str(folder), str(PYTEST.path)]
         emulator = self._emulator()
         if emulator:
             shutil.copy(emulator, folder / "emulator")
             arguments = [f"{RUN}/emulator", *arguments]
-        command = [*unshare(), "env", "-i", *VARIABLES, *mounted, *arguments]
-        return output(command, folder, seconds=seconds)
+        mounts = {str(folder): RUN, str(PYTEST.path): PACKAGES}
+        chroot = entering(self.piece.path, mounts, VARIABLES)
+        return output([*chroot, *arguments], folder, seconds=seconds)
 
     def _emulator(self) -> str:
         """The emulator; empty if the machine needs none."""
@@ -105,9 +95,23 @@ class Debian(NamedTuple):
         return found
 
 
-def unshare() -> list[str]:
-    """What gives a command mounts of its own; a user who is not root becomes root in there."""
-    return ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",))]
+def entering(
+    root: Path, mounts: Mapping[str, str], variables: Sequence[str], *options: str
+) -> list[str]:
+    """The beginning of a command line: it runs the rest in a chroot, with these variables only.
+
+    It also mounts /proc, /dev and /sys there, in a mount namespace of its own: all of it is
+    unmounted when the last process ends. A user who is not root becomes root in there. The options
+    are those of chroot.
+    """
+    places = {**{name: name for name in ("/proc", "/dev", "/sys")}, **mounts}
+    lines = [
+        f"mount --rbind {shlex.quote(source)} {shlex.quote(f'{root}{place}')}"
+        for source, place in places.items()
+    ]
+    script = "\n".join((*lines, 'exec chroot "$@"'))
+    unshare = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",))]
+    return [*unshare, "env", "-i", *variables, "sh", "-ec", script, "sh", *options, str(root)]
 
 
 def provided(piece: Piece) -> Path:
