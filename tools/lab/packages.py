@@ -97,9 +97,14 @@ def _codename() -> str:
 class Suite:
     """One suite of the mirror, with lists of its own: the machine's are left alone."""
 
-    def __init__(self, name: str, mirror: Mirror) -> None:
-        """Fetch its list of packages, into a folder of its own in the cache."""
-        self._folder = folder = cache.folder() / "apt" / name
+    def __init__(self, name: str, mirror: Mirror, architecture: str = "") -> None:
+        """Fetch its list of packages, into a folder of its own in the cache.
+
+        The architecture is Debian's name of one; without, it is that of this machine.
+        """
+        self._folder = folder = (
+            cache.folder() / "apt" / f"{name}{architecture and '-'}{architecture}"
+        )
         lists = folder / "lists"
         lists.mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
@@ -112,6 +117,9 @@ class Suite:
             *("-o", f"Dir::Cache={folder}/cache"),
             *("-o", "APT::Sandbox::User=root"),  # _apt cannot read a cache in root's home
         ]
+        if architecture:
+            self._options += ["-o", f"APT::Architecture={architecture}"]
+            self._options += ["-o", f"APT::Architectures={architecture}"]
         output(["apt-get", "-qq", *self._options, "update"])
 
     def version(self, package: str) -> str:
