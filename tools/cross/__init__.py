@@ -1,8 +1,12 @@
 """Builds for systems that this machine is not: tools/cross.py.
 
+backend  a program that has setuptools build an sdist or a wheel
 build    compiles and links with zig, and compares the imported symbols with the lists in symbols/
+checks   what is known to stop a Python from loading a wheel
 cli      the command line
-targets  the systems, and what their compilers are called with
+python   Python's headers, and an import library for Windows
+sdist    the sdist, with the same bytes each time
+targets  the systems, their compilers and wheels, and how the wheels are run
 test     runs the tests on the code for macOS (tests/machines)
-wheels   the wheels for macOS, and checks of what is in them
+wheels   builds all wheels, checks and runs them, and prints the table
 """

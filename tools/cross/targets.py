@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,7 +37,8 @@ class Target(NamedTuple):
 
     ``tag`` is that of its wheel: Python, ABI and system. Some have no wheel. ``run`` is a key of
     ``RUNS``, and ``debian`` what Debian calls the processor. ``suite`` is a Debian with a Python
-    that loads the wheel.
+    that loads the wheel. ``headers`` are its packages with Python's headers, unless those of the
+    Python that runs this are used.
 
     With ``checked``, the code checks each access to memory (AddressSanitizer). It has no run-time
     library: tests/machines does its part.
@@ -49,6 +51,7 @@ class Target(NamedTuple):
     run: str = "static"
     debian: str = ""
     suite: str = "bookworm"
+    headers: str = ""
     checked: bool = False
 
     @property
@@ -62,10 +65,15 @@ class Target(NamedTuple):
         return SYMBOLS / f"{self.name}.txt"
 
     @property
+    def system(self) -> str:
+        """The kind of system in the tag, without versions."""
+        return re.split(r"[\d_]", self.tag.split("-")[2])[0]
+
+    @property
     def extension(self) -> str:
         """The file name of the extension, which Python finds it by."""
-        python, abi, system = self.tag.split("-")
-        if system.startswith("win"):
+        _, abi, _ = self.tag.split("-")
+        if self.system == "win":
             return "_native.pyd"
         if abi.startswith("pypy"):
             return f"_native.{abi.replace('_', '-')}-{self.triple.split('-')[0]}-linux-gnu.so"
@@ -112,14 +120,17 @@ TARGETS = (
     Target(
         *("pypy39-x86_64", "linux", "x86_64-linux-gnu.2.28"),
         *("pp39-pypy39_pp73-manylinux_2_28_x86_64", "native", "amd64"),
+        *("bookworm", "pypy3-dev pypy3"),
     ),
     Target(
         *("pypy311-x86_64", "linux", "x86_64-linux-gnu.2.28"),
-        *("pp311-pypy311_pp73-manylinux_2_28_x86_64", "chroot", "amd64", "trixie"),
+        *("pp311-pypy311_pp73-manylinux_2_28_x86_64", "chroot", "amd64"),
+        *("trixie", "pypy3-dev pypy3"),
     ),
     Target(
         *("abi3t-x86_64", "linux", "x86_64-linux-gnu.2.28"),
-        *("cp315-abi3.abi3t-manylinux_2_28_x86_64", "static"),
+        *("cp315-abi3.abi3t-manylinux_2_28_x86_64", "static", "amd64"),
+        *("testing", "libpython3.15-dev"),
     ),
     Target(
         *("macos-arm64", "darwin", "aarch64-macos.11.0"),
