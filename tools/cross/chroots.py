@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from common.errors import ToolError
@@ -20,7 +21,6 @@ from lab.pieces import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 #: What qemu calls each processor of Debian.
 EMULATORS = {
@@ -44,31 +44,19 @@ VARIABLES = (
     *("PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={RUN}/wheel:{PACKAGES}"),
 )
 
+
 class NotHereError(ToolError):
     """This machine cannot run it."""
 
 
-class Debian(NamedTuple):
-    """A Debian with some packages and what they depend on."""
+class Root(NamedTuple):
+    """A folder of the cache with a system for a processor, by Debian's name of that."""
 
-    suite: str
     processor: str
-    packages: tuple[str, ...]
-
-    @property
-    def piece(self) -> Piece:
-        """Its folder in the cache."""
-        name = f"{self.suite}-{self.processor}-{self.packages[0]}"
-        return Piece(f"Debian {name}", f"chroots/{name}", self._unpack)
-
-    def _unpack(self, root: Path) -> None:
-        suite = Suite(self.suite, Mirror.of_this_machine(), self.processor)
-        suite.unpack(("base-files", *self.packages), root, with_dependencies=True)
-        for name in ("proc", "dev", "sys", RUN.strip("/"), PACKAGES.strip("/")):
-            (root / name).mkdir(exist_ok=True)
+    piece: Piece
 
     def provide(self) -> None:
-        """Fetches what is not in the cache. Raises ToolError if that fails, or it cannot run."""
+        """Makes what is not in the cache. Raises ToolError if that fails, or it cannot run."""
         self._emulator()
         provided(self.piece)
         provided(PYTEST)
@@ -93,6 +81,24 @@ class Debian(NamedTuple):
             msg = f"{emulator} is missing: apt-get install qemu-user-static"
             raise NotHereError(msg)
         return found
+
+
+def debian(suite: str, processor: str, *packages: str) -> Root:
+    """A Debian with some packages and what they depend on."""
+
+    def fill(root: Path) -> None:
+        suites = Suite(suite, Mirror.of_this_machine(), processor)
+        suites.unpack(("base-files", *packages), root, with_dependencies=True)
+        make_places(root)
+
+    name = f"{suite}-{processor}-{packages[0]}"
+    return Root(processor, Piece(f"Debian {name}", f"chroots/{name}", fill))
+
+
+def make_places(root: Path) -> None:
+    """Makes the folders that :meth:`Root.run` mounts something on."""
+    for name in ("proc", "dev", "sys", RUN, PACKAGES):
+        Path(root, name.strip("/")).mkdir(exist_ok=True)
 
 
 def entering(

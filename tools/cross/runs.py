@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 from common.errors import ToolError
 from common.programs import ProgramError, output
 
-from cross.chroots import EMULATORS, RUN, Debian, NotHereError
+from cross import chroots, musl
+from cross.chroots import EMULATORS, RUN, NotHereError
 from cross.targets import ROOT, RUNS
 
 if TYPE_CHECKING:
@@ -152,28 +153,38 @@ def installed(python: str, run: Run) -> str:
 
 
 def in_debian(suite: str, python: str, run: Run) -> str:
-    """In a Debian of the processor. The wheel is unpacked, as pip would be slow there."""
+    """In a Debian of the processor."""
+    packages = [python]
+    if python == "python3":
+        packages.append("python3-cffi-backend")
+    root = chroots.debian(suite, run.target.debian, *packages)
+    root.provide()
+    unpack(run)
+    if python not in ("python3", "pypy3"):  # Debian has cffi for its default Python only
+        install_cffi(run, python[len("python") :], "manylinux_2_17")
+    return inside(root, python, run)
+
+
+def unpack(run: Run) -> None:
+    """Unpacks the wheel into the folder of the run, as pip would be slow on that processor."""
     unpacked = run.folder / "wheel"
     shutil.rmtree(unpacked, ignore_errors=True)
     with zipfile.ZipFile(run.wheel) as archive:
         archive.extractall(unpacked)
-    packages = [python]
-    if python == "python3":
-        packages.append("python3-cffi-backend")
-    elif python.startswith("python"):  # Debian has cffi for its default Python only
-        cffi_for(python[len("python") :], run.target, unpacked)
-    debian = Debian(suite, run.target.debian, tuple(packages))
-    debian.provide()
-    command = [f"/usr/bin/{python}", f"{RUN}/run_contract.py", *run.arguments]
-    return tested(python, lambda: debian.run(command, run.folder, SECONDS))
 
 
-def cffi_for(version: str, target: Target, folder: Path) -> None:
+def install_cffi(run: Run, version: str, system: str) -> None:
     """Installs PyPI's cffi for another Python and another processor."""
-    platform = f"manylinux_2_17_{target.triple.split('-')[0]}"
-    pip = [sys.executable, "-m", "pip", "-q", "install", "--target", str(folder)]
-    wanted = ["--python-version", version, "--platform", platform, "--only-binary=:all:", "cffi"]
-    output([*pip, *wanted])
+    pip = [sys.executable, "-m", "pip", "-q", "install", "--target", str(run.folder / "wheel")]
+    platform = f"{system}_{run.target.triple.split('-')[0]}"
+    only = ["--platform", platform, "--only-binary=:all:"]
+    output([*pip, *only, "--python-version", version, "cffi"])
+
+
+def inside(root: chroots.Root, python: str, run: Run) -> str:
+    """Runs the contract by a Python of a chroot."""
+    command = [f"/usr/bin/{python}", f"{RUN}/run_contract.py", *run.arguments]
+    return tested(python, lambda: root.run(command, run.folder, SECONDS))
 
 
 def in_chroot(run: Run) -> list[str]:
@@ -213,9 +224,12 @@ def by_tool(command: Sequence[str], folder: Path) -> str:
 
 
 def on_musl(run: Run) -> list[str]:
-    """Not yet."""
-    msg = f"no CPython for musl on {run.target.debian}"
-    raise NotHereError(msg)
+    """On a CPython that is compiled for it."""
+    root = musl.root(run.target)
+    root.provide()
+    unpack(run)
+    install_cffi(run, musl.VERSION, "musllinux_1_2")
+    return [inside(root, "python3", run)]
 
 
 def not_run(run: Run) -> list[str]:
