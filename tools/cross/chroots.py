@@ -106,17 +106,19 @@ def entering(
 ) -> list[str]:
     """The beginning of a command line: it runs the rest in a chroot, with these variables only.
 
-    It also mounts /proc, /dev and /sys there, in a mount namespace of its own: all of it is
-    unmounted when the last process ends. A user who is not root becomes root in there. The options
-    are those of chroot.
+    It also mounts /proc, /dev and /sys there. Mounts and processes have namespaces of their own:
+    with the first process, all others end, and everything is unmounted. A user who is not root
+    becomes root in there. The options are those of chroot.
     """
-    places = {**{name: name for name in ("/proc", "/dev", "/sys")}, **mounts}
+    places = {"/dev": "/dev", "/sys": "/sys", **mounts}
     lines = [
         f"mount --rbind {shlex.quote(source)} {shlex.quote(f'{root}{place}')}"
         for source, place in places.items()
     ]
-    script = "\n".join((*lines, 'exec chroot "$@"'))
-    unshare = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",))]
+    lines += [f"mount -t proc proc {shlex.quote(f'{root}/proc')}", 'chroot "$@" || exit']
+    script = "\n".join(lines)
+    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    unshare += [] if os.geteuid() == 0 else ["--map-root-user"]
     return [*unshare, "env", "-i", *variables, "sh", "-ec", script, "sh", *options, str(root)]
 
 

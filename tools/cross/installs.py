@@ -69,12 +69,11 @@ class Trial(NamedTuple):
     user: int
 
 
-def steps() -> tuple[Step, ...]:
-    """What a stranger does: ``$python`` is the Python."""
+def steps(version: str) -> tuple[Step, ...]:
+    """What a stranger does, by the Python that ``$python`` names."""
     section = (ROOT / "README.md").read_text().split("\n## Try it\n")[1].split("\n## ")[0]
     commands = re.findall(r"^```\npython3 (.*)$", section, re.MULTILINE)
     benchmark, tests = (f"$python {arguments}" for arguments in commands)
-    version = re.findall(r'= "(.+)"', (ROOT / "speedcopy/version.py").read_text())[0]
     install = "$python -m venv ../v\n../v/bin/pip install -q"
     used = f'cd ..\nv/bin/python -c "{USED}"\nv/bin/speedcopy --version\nrm -r v'
     return (
@@ -186,7 +185,8 @@ def try_all(options: Namespace) -> int:
     if os.geteuid():
         msg = "needs root: each trial has a user of its own"
         raise ToolError(msg)
-    wanted = steps()
+    (sdist,) = options.dir.glob("speedcopy-*.tar.gz")
+    wanted = steps(sdist.name[len("speedcopy-") : -len(".tar.gz")])
     print(f"{'':36}", *(f"{step.name:>11}" for step in wanted), flush=True)
     failed = False
     for trial in trials(options.suites or SUITES):
