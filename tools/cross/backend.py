@@ -22,8 +22,9 @@ def build_wheel(folder: str, extension: str, tag: str) -> str:
     def name(_: build_ext, fullname: str) -> str:
         return os.path.join(*fullname.split(".")[:-1], extension)
 
-    with patch.object(build_ext, "get_ext_filename", name), patch.object(
-        bdist_wheel, "get_tag", lambda _: tuple(tag.split("-"))
+    with (
+        patch.object(build_ext, "get_ext_filename", name),
+        patch.object(bdist_wheel, "get_tag", lambda _: tuple(tag.split("-"))),
     ):
         return build_meta.build_wheel(folder)
 
