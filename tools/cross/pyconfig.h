@@ -14,6 +14,7 @@
 #ifdef _WIN32
 #define MS_WINDOWS
 #define HAVE_DECLSPEC_DLL
+#define Py_ENABLE_SHARED
 #endif
 
 #endif

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,19 @@ CONFIGURATION = Path(__file__).with_name("pyconfig.h")
 #: The oldest CPython that loads the wheels.
 OLDEST = (3, 9)
 
+#: The first one that has not built them.
+NEWER = (3, 15)
+
 #: What dlltool calls the processors.
 DLL_MACHINES = {"x86_64": "i386:x86-64", "x86": "i386", "aarch64": "arm64"}
+
+
+def require() -> None:
+    """Raises ToolError if this Python is one that the wheels were not built with."""
+    locked = not sysconfig.get_config_var("Py_GIL_DISABLED")
+    if sys.implementation.name != "cpython" or not locked or not OLDEST <= sys.version_info < NEWER:
+        msg = f"a CPython from 3.9 to 3.14 builds the wheels, one with the lock; not {sys.version}"
+        raise ToolError(msg)
 
 
 def headers(target: Target, folder: Path) -> Path:

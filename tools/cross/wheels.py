@@ -169,6 +169,7 @@ def main(*arguments: str) -> int:
     parser.add_argument("--no-run", dest="run", action="store_false", help="only build and check")
     parser.add_argument("--twice", action="store_true", help="build each twice, and compare")
     options = parser.parse_args(arguments)
+    python.require()
     targets = chosen(options.names)
     source = sdist.build(options.dir)
     wrong = compared(source, sdist.build) if options.twice else []
