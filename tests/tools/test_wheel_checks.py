@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BY_NAME = {target.name: target for target in WHEELS}
 LINUX, MACOS = BY_NAME["linux-x86_64"], BY_NAME["macos-arm64"]
 MUSL, WINDOWS = BY_NAME["musl-x86_64"], BY_NAME["windows-x86_64"]
-PYPY = BY_NAME["pypy39-x86_64"]
+PPC, PYPY = BY_NAME["linux-ppc64le"], BY_NAME["pypy39-x86_64"]
 
 #: An extension without content. It calls CALLED, and shows SECOND.
 SOURCE = """
@@ -136,7 +136,11 @@ def test_bad_wheel(changes: dict[str, Any], problem: str, library: Library, tmp_
         pytest.param(*(LINUX, WINDOWS, ()), "its extension is not for linux", id="another system"),
         pytest.param(*(LINUX, MUSL, ("-DCALLED=read",)), "it needs ['libc.so']", id="musl"),
         pytest.param(
-            *(LINUX._replace(triple="x86_64-linux-gnu.2.17"), LINUX, ("-DCALLED=copy_file_range",)),
+            *(
+                PPC._replace(triple="powerpc64le-linux-gnu.2.17"),
+                PPC,
+                ("-DCALLED=copy_file_range",),
+            ),
             *("it needs ['GLIBC_2.27']",),
             id="a newer glibc",
         ),
