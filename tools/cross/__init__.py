@@ -5,6 +5,8 @@ build         compiles and links with zig, and compares the imported symbols wit
 checks        what is known to stop a Python from loading a wheel
 chroots       Debians of other processors
 cli           the command line
+installs      installs the project as strangers do: tools/installs.py
+musl          a CPython for musl
 python        Python's headers, and an import library for Windows
 run_contract  a program that runs the contract against an installed wheel
 runs          runs a wheel as far as this machine can

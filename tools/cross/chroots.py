@@ -6,6 +6,7 @@ is called by its name. So a program in there starts no other program of that pro
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from common import command
 from common.errors import ToolError
 from common.programs import output
 from lab.packages import Mirror, Suite
@@ -43,6 +45,9 @@ VARIABLES = (
     *("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", f"TMPDIR={RUN}"),
     *("PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={RUN}/wheel:{PACKAGES}"),
 )
+
+
+say = partial(command.say, "cross")
 
 
 class NotHereError(ToolError):
@@ -123,10 +128,14 @@ def entering(
 
 
 def provided(piece: Piece) -> Path:
-    """Where a piece is; it is made first, unless it is complete."""
-    if not piece.complete:
-        print(f"cross: {piece.name}: into {piece.path}", file=sys.stderr, flush=True)
-        piece.build()
+    """Where a piece is; it is made first, unless it is complete. One process makes it."""
+    lock = piece.path.with_name(f"{piece.path.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not piece.complete:
+            say(f"{piece.name}: into {piece.path}")
+            piece.build()
     return piece.path
 
 

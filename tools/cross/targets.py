@@ -129,7 +129,7 @@ TARGETS = (
     ),
     Target(
         *("abi3t-x86_64", "linux", "x86_64-linux-gnu.2.17"),
-        *("cp315-abi3.abi3t-manylinux_2_17_x86_64", "static", "amd64"),
+        *("cp315-abi3.abi3t-manylinux_2_17_x86_64", "chroot", "amd64"),
         *("testing", "libpython3.15-dev"),
     ),
     Target(
