@@ -24,7 +24,7 @@ ZIG = (sys.executable, "-m", "ziglang")
 #: How a wheel is run: see runs.py.
 RUNS = {
     "native": "the contract, on this machine",
-    "chroot": "the contract, on a Debian of that processor, with qemu-user unless it is x86",
+    "chroot": "the contract, on a Debian of that processor",
     "musl": "the contract, on a CPython for musl",
     "wine": "the contract, on a CPython for Windows under Wine",
     "loader": "the contract with the same code, on an emulated processor",
