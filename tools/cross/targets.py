@@ -128,6 +128,11 @@ TARGETS = (
         *("trixie", "pypy3-dev pypy3"),
     ),
     Target(
+        *("pypy8-x86_64", "linux", "x86_64-linux-gnu.2.17"),
+        *("pp311-pypy311_pp80-manylinux_2_17_x86_64", "chroot", "amd64"),
+        *("testing", "pypy3-dev pypy3"),
+    ),
+    Target(
         *("abi3t-x86_64", "linux", "x86_64-linux-gnu.2.17"),
         *("cp315-abi3.abi3t-manylinux_2_17_x86_64", "chroot", "amd64"),
         *("testing", "libpython3.15-dev"),
