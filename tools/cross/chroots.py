@@ -92,8 +92,9 @@ def debian(suite: str, processor: str, *packages: str) -> Root:
     """A Debian with some packages and what they depend on."""
 
     def fill(root: Path) -> None:
-        suites = Suite(suite, Mirror.of_this_machine(), processor)
-        suites.unpack(("base-files", *packages), root, with_dependencies=True)
+        source = Suite(suite, Mirror.of_this_machine(), processor)
+        base = ("base-files", "libc-bin")  # the one has /lib, the other the locale C.UTF-8
+        source.unpack((*base, *packages), root, with_dependencies=True)
         make_places(root)
 
     name = f"{suite}-{processor}-{packages[0]}"
