@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="with --mounts: of what is the same for all mounts, each Nth test, others on each",
+        help="of what copies in the target, each Nth test; with --mounts, others on each",
     )
 
 
@@ -72,13 +72,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --mounts, deselects the tests that run on other mounts, or on none."""
+    """Deselects what --deal leaves out; with --mounts, what runs on other mounts, or on none."""
     wanted = config.getoption("--mounts")
-    if wanted:
-        names = chosen(wanted, (*MOUNTED, *SKIPPED))
-        kept = dealt([item for item in items if is_on(item, names)], config.getoption("--deal"))
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = [item for item in items if item in kept]
+    names = chosen(wanted, (*MOUNTED, *SKIPPED)) if wanted else ()
+    candidates = [item for item in items if is_on(item, names)] if wanted else items
+    kept = dealt(candidates, config.getoption("--deal"))
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 def pytest_report_header(config: pytest.Config) -> str:

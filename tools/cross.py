@@ -1,7 +1,8 @@
-"""Builds for other systems with zig, checks what came out, and runs their code here.
+"""Builds for other systems with zig, checks what came out, and runs it as far as possible.
 
     python tools/cross.py build         compile and link for each target, and compare the imports
-    python tools/cross.py wheels [DIR]  build both wheels for macOS and check them
+    python tools/cross.py wheels [--help] [NAME...]
+                                        build, check and run all wheels, or some
     python tools/cross.py test [PROCESSOR] [ARGUMENTS OF pytest]
                                         run the tests on the code for macOS (arm64, x86_64) and
                                         FreeBSD (freebsd-x86_64, freebsd-aarch64)

@@ -4,6 +4,7 @@
     python3 tools/dev.py report [ARGUMENTS OF tools/report.py]
     python3 tools/dev.py test [ARGUMENTS OF pytest]
     python3 tools/dev.py python [ARGUMENTS]
+    python3 tools/dev.py wheels [ARGUMENTS OF tools/cross.py wheels]
 
 Needs Python 3.9 or later with pip or venv, and a C compiler. The first run takes up to two minutes
 and needs the network; so does a run after a change of what is compiled. The environment is a folder

@@ -65,7 +65,10 @@ def copied() -> Promise:
         assert theirs.failure.errno == errno.EFBIG
         src, dst = os.path.join(".", "src"), os.path.join(".", "dst")
         tree = {**theirs.tree, dst: dataclasses.replace(theirs.tree[src], touched=True)}
-        return Outcome("dst", None, tree, theirs.audited)
+        written = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        opened = [("src", "r", os.O_RDONLY), ("dst", "w", written)]
+        events = [repr(("open", *names, flags | os.O_CLOEXEC)) for *names, flags in opened]
+        return Outcome("dst", None, tree, (*theirs.audited, *events))
 
     return Promise("shutil asks copy_file_range for more than there is", of)
 

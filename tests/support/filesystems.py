@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import struct
@@ -110,9 +109,11 @@ def mount_privately() -> None:
     """Makes later mounts private to this process, so that they vanish when it ends."""
     clone_newns = 0x00020000
     try:
+        import ctypes  # a small CPython may have been built without it
+
         if ctypes.CDLL(None).unshare(clone_newns) == 0:
             run("mount", "--make-rprivate", "/")
-    except (AttributeError, OSError, TypeError, UnavailableError):
+    except (AttributeError, ImportError, OSError, TypeError, UnavailableError):
         return  # they are unmounted in time if nobody kills the process
 
 

@@ -187,8 +187,8 @@ def dealt(items: Iterable[pytest.Item], every: int) -> set[pytest.Item]:
         if "base" not in getattr(item, "fixturenames", ()):
             kept.add(item)
             continue
-        name = next(word for word in words_of(item.nodeid) if word in ALL)
-        number = seen[name] = seen.get(name, ALL.index(name)) + 1
+        name = next((word for word in words_of(item.nodeid) if word in ALL), "")
+        number = seen[name] = seen.get(name, ALL.index(name) if name else 0) + 1
         if number % every == 0:
             kept.add(item)
     return kept

@@ -1,8 +1,17 @@
 """Builds for systems that this machine is not: tools/cross.py.
 
-build    compiles and links with zig, and compares the imported symbols with the lists in symbols/
-cli      the command line
-targets  the systems, and what their compilers are called with
-test     runs the tests on the code for macOS and FreeBSD (tests/machines), counts system calls
-wheels   the wheels for macOS, and checks of what is in them
+backend       a program that has setuptools build an sdist or a wheel
+build         compiles and links with zig, and compares the imported symbols with those in symbols/
+checks        what is known to stop a Python from loading a wheel
+chroots       Debians of other processors
+cli           the command line
+installs      installs the project as strangers do: tools/installs.py
+musl          a CPython for musl
+python        Python's headers, and an import library for Windows
+run_contract  a program that runs the contract against an installed wheel
+runs          runs a wheel as far as this machine can
+sdist         the sdist, with the same bytes each time
+targets       the systems, their compilers and wheels, and how the wheels are run
+test          runs the tests on the code for macOS and FreeBSD, counts system calls
+wheels        builds all wheels, checks and runs them, and prints the table
 """

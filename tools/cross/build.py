@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import lief
+from common.errors import ToolError
 
 from cross.targets import OUTPUT, TARGETS, ZIG, build_ffi
 
@@ -59,8 +60,10 @@ EXPORTED const struct {
 """
 
 
-class BuildError(Exception):
+class BuildError(ToolError):
     """A library is not what it should be."""
+
+    exit_code = 1
 
 
 def command(target: Target) -> list[str]:
@@ -97,7 +100,7 @@ def imports(library: Path) -> set[str]:
 def check_imports(target: Target) -> None:
     """Compares the imports with the list, where each line is a symbol."""
     found = imports(target.library)
-    listed = set(target.symbols.read_text().split()) if target.symbols.exists() else set()
+    listed = set(target.symbols.read_text().split())
     if found != listed:
         msg = (
             f"{target.name} does not import what {target.symbols.name} lists: "
@@ -120,7 +123,8 @@ def build(target: Target) -> None:
 
 
 def build_all() -> int:
-    """Builds every target."""
+    """Builds every target with a list of what it imports."""
     for target in TARGETS:
-        build(target)
+        if target.symbols.exists():
+            build(target)
     return 0

@@ -1,117 +1,189 @@
-"""Builds the wheels for macOS with setuptools and zig, and checks what is in them.
-
-A Mac has not loaded them. What is checked is what is known to stop it from doing so.
-"""
+"""Builds the sdist and from it the wheels, checks what is in them, and runs them."""
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
 import os
-import shutil
+import platform
 import subprocess
 import sys
+import tarfile
 import tempfile
-import zipfile
+import zlib
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-import lief
+from common import command
+from common.errors import ToolError
 
+from cross import checks, python, runs, sdist
 from cross.build import BuildError
-from cross.targets import MACOS, OUTPUT, ROOT, ZIG, Target
+from cross.targets import ROOT, WHEELS, ZIG
 
-#: The oldest macOS: the first one on Apple's processors.
-MACOS_VERSION = "11.0"
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
 
-#: What a wheel may need: it is part of every macOS.
-SYSTEM_LIBRARIES = {"/usr/lib/libSystem.B.dylib"}
+    from cross.targets import Target
 
-INSTALL_NAME = "@rpath/_native.abi3.so"
+EPILOG = """\
+Without a NAME, all wheels are built. NAME may have wildcards: "linux-*". Each line of the table has
+the name of the target, the tag of its wheel, the size in bytes, and the result.
 
-CPUS = {
-    "arm64": lief.MachO.Header.CPU_TYPE.ARM64,
-    "x86_64": lief.MachO.Header.CPU_TYPE.X86_64,
+The exit code is 1 if a wheel is wrong, 2 if something is missing on this machine, or 0.
+"""
+
+OK, WRONG, MISSING = 0, 1, 2
+NAMES = [target.name for target in WHEELS]
+
+#: In the place of the options that this Python was compiled with.
+OPTIONS = "-O2 -g0"
+
+LINKING = {
+    "linux": "-shared -s",
+    "win32": "-shared -s",
+    "darwin": f"-dynamiclib -undefined dynamic_lookup -Wl,-install_name,{checks.INSTALL_NAME}",
 }
 
+#: What cffi defines when it runs on a Python without the lock (PEP 803).
+FREE_THREADED = "-DPy_GIL_DISABLED=1 -DPy_TARGET_ABI3T=0x030f0000"
 
-def build_wheel(processor: str, target: Target, folder: Path) -> Path:
-    """Builds one wheel; setuptools takes its platform from the environment."""
+say = partial(command.say, "cross")
+
+
+class Row(NamedTuple):
+    """A line of the table, and its part in the exit code."""
+
+    target: str
+    tag: str
+    size: str
+    result: str
+    code: int = OK
+
+    def __str__(self) -> str:
+        """In columns, of which the last one has any width."""
+        return f"{self.target:16} {self.tag:42} {self.size:>7}  {self.result}"
+
+
+def environment(target: Target, work: Path) -> dict[str, str]:
+    """The variables that setuptools builds for a target with."""
     compiler = " ".join((*ZIG, "cc", "-target", target.triple))
-    linker = f"{compiler} -dynamiclib -undefined dynamic_lookup -Wl,-install_name,{INSTALL_NAME}"
-    environment = {
+    library = str(python.import_library(target, work)) if target.system == "win" else ""
+    return {
         **os.environ,
-        "_PYTHON_HOST_PLATFORM": f"macosx-{MACOS_VERSION}-{processor}",
-        "MACOSX_DEPLOYMENT_TARGET": MACOS_VERSION,
+        sdist.EPOCH: sdist.epoch(),
         "SPEEDCOPY_TARGET": target.platform,
-        "CC": compiler,
-        "LDSHARED": linker,
-        "LDFLAGS": "",
+        "ZIG_LOCAL_CACHE_DIR": str(work / "cache"),
+        "CC": f"{compiler} -I{python.headers(target, work)}",
+        "CFLAGS": f"{OPTIONS} {FREE_THREADED if '.abi3t-' in target.tag else ''}",
+        "CPPFLAGS": "",
+        "LDSHARED": f"{compiler} {LINKING[target.platform]}",
+        "LDFLAGS": library,
     }
-    with tempfile.TemporaryDirectory() as made:
-        source = Path(made, "source")
-        files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, check=True)
-        for name in files.stdout.decode().splitlines():
-            if (ROOT / name).exists():
-                (source / name).parent.mkdir(parents=True, exist_ok=True)
-                (source / name).write_bytes((ROOT / name).read_bytes())
-        command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-q"]
+
+
+def build(target: Target, source: Path, folder: Path) -> Path:
+    """Builds one wheel from the sdist. Raises BuildError with all that was printed."""
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        with tarfile.open(source) as archive:
+            archive.extractall(work, filter="data")
+        (project,) = work.glob("speedcopy-*")
+        arguments = ["wheel", str(folder.resolve()), target.extension, target.tag]
         done = subprocess.run(
-            [*command, "-w", made, str(source)], env=environment, capture_output=True, check=False
+            [sys.executable, str(sdist.BACKEND), *arguments],
+            cwd=project,
+            env=environment(target, work),
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        if done.returncode:
-            raise BuildError(done.stderr.decode())
-        (wheel,) = Path(made).glob("*.whl")
-        folder.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.move(str(wheel), str(folder / wheel.name)))
+    if done.returncode:
+        raise BuildError(done.stderr)
+    return folder / done.stdout.splitlines()[-1]
 
 
-def check(processor: str, wheel: Path) -> None:
-    """Raises BuildError if a Mac would not take the wheel."""
-    wanted = f"-cp39-abi3-macosx_11_0_{processor}.whl"
-    problems = [] if wheel.name.endswith(wanted) else [f"its name is {wheel.name}"]
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        extension = archive.read("speedcopy/_native.abi3.so")
-    problems += [f"{name} is in it" for name in names if name.endswith((".c", ".h"))]
-    binary = lief.parse(list(extension))
-    if isinstance(binary, lief.MachO.FatBinary):
-        binary = binary.at(0)
-    if not isinstance(binary, lief.MachO.Binary):
-        msg = f"{wheel.name}: no Mach-O"
-        raise BuildError(msg)
-    problems += problems_of(processor, binary)
-    audited = subprocess.run(
-        [sys.executable, "-m", "abi3audit", "--strict", "--assume-minimum-abi3", "3.9", str(wheel)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if audited.returncode:
-        problems.append(f"abi3audit: {audited.stdout}{audited.stderr}")
-    if problems:
-        raise BuildError(f"{wheel.name}: " + "; ".join(problems))
-    print(f"{wheel.name}: {wheel.stat().st_size} bytes")
+def row(target: Target, source: Path, options: Namespace) -> Row:
+    """Builds, checks and runs one wheel. What stops it does not stop the others."""
+    size = ""
+    try:
+        wheel = build(target, source, options.dir)
+        size = str(wheel.stat().st_size)
+        wrong = checks.problems(target, wheel)
+        if options.twice:
+            wrong += compared(wheel, lambda folder: build(target, source, folder))
+        if wrong:
+            result, code = f"FAILED: {'; '.join(wrong)}", WRONG
+        elif options.run and target.run != "static":
+            result, code = run(target, wheel)
+        else:
+            result, code = "checked, not run", OK
+    except BuildError as error:
+        say(f"{target.name} does not build:\n{error}")
+        result, code = "FAILED: does not build", WRONG
+    except (ToolError, OSError) as error:
+        result, code = f"not built: {str(error).splitlines()[0]}", MISSING
+    return Row(target.name, target.tag, size, result, code)
 
 
-def problems_of(processor: str, binary: lief.MachO.Binary) -> list[str]:
-    """What is wrong with an extension: processor, oldest macOS, libraries, signature, exports."""
-    found = []
-    if binary.header.cpu_type != CPUS[processor]:
-        found.append(f"it is for {binary.header.cpu_type}")
-    version = binary.build_version.minos if binary.has_build_version else []
-    if list(version)[:2] != [11, 0]:
-        found.append(f"it needs macOS {version}")
-    libraries = {str(library.name) for library in binary.libraries} - {INSTALL_NAME}
-    if libraries - SYSTEM_LIBRARIES:
-        found.append(f"it needs {libraries - SYSTEM_LIBRARIES}")
-    if processor == "arm64" and not binary.has_code_signature:
-        found.append("it is not signed, and Apple's processors run signed code only")
-    exported = {str(symbol.name) for symbol in binary.exported_symbols}
-    if "_PyInit__native" not in exported or any("_sc_" in name for name in exported):
-        found.append(f"it exports {sorted(exported)}")
-    return found
+def run(target: Target, wheel: Path) -> tuple[str, int]:
+    """Runs a wheel; the result, and the part of that in the exit code."""
+    codes = {runs.PASSED: OK, runs.FAILED: WRONG, runs.NOT_RUN: MISSING}
+    done = runs.run(target, wheel)
+    return f"checked, {target.run}, {done.state}: {done.text}", codes[done.state]
 
 
-def main(folder: str = "") -> int:
-    """Builds and checks both wheels."""
-    for processor, target in MACOS.items():
-        check(processor, build_wheel(processor, target, Path(folder) if folder else OUTPUT))
-    return 0
+def compared(file: Path, make: Callable[[Path], Path]) -> list[str]:
+    """Makes a file once more, in another folder, and compares the bytes."""
+    with tempfile.TemporaryDirectory() as name:
+        same = make(Path(name)).read_bytes() == file.read_bytes()
+    return [] if same else [f"a second {file.name} has other bytes"]
+
+
+def chosen(names: list[str]) -> list[Target]:
+    """The targets with one of these names, or all."""
+    unknown = [name for name in names if not fnmatch.filter(NAMES, name)]
+    if unknown:
+        msg = f"no wheel is called {' or '.join(unknown)}; there are {', '.join(NAMES)}"
+        raise ToolError(msg)
+    wanted = names or ["*"]
+    return [each for each in WHEELS if any(fnmatch.fnmatch(each.name, name) for name in wanted)]
+
+
+def sums(files: list[Path]) -> str:
+    """The digests of files, as sha256sum reads them, below what the bytes depend on."""
+    tools = [f"{name} {version(name)}" for name in ("setuptools", "cffi", "ziglang")]
+    own = [f"Python {platform.python_version()}", f"zlib {zlib.ZLIB_RUNTIME_VERSION}"]
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in files]
+    return "\n".join([f"# {', '.join([*own, *tools])}, {sdist.EPOCH}={sdist.epoch()}", *lines, ""])
+
+
+def main(*arguments: str) -> int:
+    """Builds the sdist, and all wheels or some of them; prints the table."""
+    parser = command.parser("cross.py wheels", __doc__ or "", EPILOG)
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a target")
+    parser.add_argument("--dir", type=Path, default=ROOT / "dist", help="where they go: dist")
+    parser.add_argument("--no-run", dest="run", action="store_false", help="only build and check")
+    parser.add_argument("--twice", action="store_true", help="build each twice, and compare")
+    options = parser.parse_args(arguments)
+    python.require()
+    targets = chosen(options.names)
+    if not options.names:  # an upload would take what was built before, too
+        for old in options.dir.glob("speedcopy-*"):
+            old.unlink()
+    source = sdist.build(options.dir)
+    wrong = compared(source, sdist.build) if options.twice else []
+    result, code = (f"FAILED: {wrong[0]}", WRONG) if wrong else ("built", OK)
+    rows = [Row("sdist", source.name, str(source.stat().st_size), result, code)]
+    print(rows[0], flush=True)
+    for target in targets:
+        rows.append(row(target, source, options))
+        print(rows[-1], flush=True)
+    tags = tuple(f"-{each.tag}.whl" for each in rows[1:] if each.size and each.code != WRONG)
+    files = [source, *(path for path in sorted(options.dir.iterdir()) if path.name.endswith(tags))]
+    (options.dir / "SHA256SUMS").write_text(sums(files))
+    codes = {each.code for each in rows}
+    return WRONG if WRONG in codes else max(codes)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from functools import partial
 
 from common.command import exit_code
 
-from dev.environment import PYTHON, set_up
+from dev.environment import PYTHON, add, set_up
 from dev.steps import ROOT
 
 COMMANDS = {
@@ -16,7 +17,18 @@ COMMANDS = {
     "report": [str(ROOT / "tools" / "report.py")],
     "test": ["-m", "pytest"],
     "python": [],
+    "wheels": [str(ROOT / "tools" / "cross.py"), "wheels"],
 }
+
+#: The extra of a command, besides those that all have.
+EXTRA = {"wheels": "machines"}
+
+
+def prepare(name: str) -> None:
+    """Makes the environment of a command."""
+    set_up()
+    if name in EXTRA:
+        add(EXTRA[name])
 
 
 def start(command: list[str]) -> int:
@@ -33,7 +45,8 @@ def main(usage: str, arguments: list[str]) -> int:
         print(usage)
         return 2
     os.environ.setdefault("PIP_ROOT_USER_ACTION", "ignore")
-    code = exit_code("dev", set_up, "the next run makes what is not complete again")
+    job = partial(prepare, arguments[0])
+    code = exit_code("dev", job, "the next run makes what is not complete again")
     if code:
         return code
     if arguments[0] == "test":

@@ -20,6 +20,18 @@ EXTRAS = "bench,test"
 INSTALLED_FROM = ("setup.py", "build_ffi.py", "pyproject.toml", "speedcopy/native/**/*.[ch]")
 
 
+def add(extra: str) -> None:
+    """Makes sure that what an extra names is installed in the complete environment, too."""
+    note = ENVIRONMENT / f"extra-{extra}"
+    wanted = ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8")
+    with locked():
+        if note.exists() and note.read_text(encoding="utf-8") == wanted:
+            return
+        say(f'installing the extra "{extra}": needs the network')
+        pip_install(extra, "the likely reason is no network")
+        note.write_text(wanted, encoding="utf-8")
+
+
 def made() -> bool:
     """Whether the environment was made to the end, in this place, and its Python still runs."""
     if stamp()[:1] != [str(ENVIRONMENT)]:
@@ -92,11 +104,16 @@ def make_environment() -> None:
 
 def install(before: list[str]) -> None:
     """Installs the checkout, editable. If pip fails, what was installed before is kept."""
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{EXTRAS}]"]
     try:
-        step(pip, "unless that is a compiler's error, the likely reason is no network")
+        pip_install(EXTRAS, "unless that is a compiler's error, the likely reason is no network")
     except SetUpError:
         if before:
             write_stamp(before)
         raise
     write_stamp(installed())
+
+
+def pip_install(extras: str, hint: str) -> None:
+    """Installs the checkout, editable, with extras."""
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--editable"]
+    step([*pip, f"{ROOT}[{extras}]"], hint)

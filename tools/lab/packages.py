@@ -62,7 +62,7 @@ class Mirror:
     @classmethod
     def of_this_machine(cls) -> Mirror:
         """Read it from apt; the release is the machine's own, not one of its extra sources."""
-        if mirror := cls._known_to_apt("Debian", _codename()):
+        if mirror := cls._known_to_apt("Debian", codename()):
             return mirror
         message = "apt of this machine knows no Debian mirror: the lab needs Debian"
         raise LabError(message)
@@ -70,7 +70,7 @@ class Mirror:
     @classmethod
     def of_security(cls) -> Mirror | None:
         """Where the security updates come from, if this machine gets them."""
-        return cls._known_to_apt("Debian-Security", f"{_codename()}-security")
+        return cls._known_to_apt("Debian-Security", f"{codename()}-security")
 
     @classmethod
     def _known_to_apt(cls, label: str, codename: str) -> Mirror | None:
@@ -88,7 +88,8 @@ class Mirror:
         return f"deb {signed}{self.url} {suite} main\n"
 
 
-def _codename() -> str:
+def codename() -> str:
+    """The name of this machine's release."""
     text = Path("/etc/os-release").read_text()
     found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.MULTILINE)
     return found.group(1) if found else ""
@@ -97,9 +98,14 @@ def _codename() -> str:
 class Suite:
     """One suite of the mirror, with lists of its own: the machine's are left alone."""
 
-    def __init__(self, name: str, mirror: Mirror) -> None:
-        """Fetch its list of packages, into a folder of its own in the cache."""
-        self._folder = folder = cache.folder() / "apt" / name
+    def __init__(self, name: str, mirror: Mirror, architecture: str = "") -> None:
+        """Fetch its list of packages, into a folder of its own in the cache.
+
+        The architecture is Debian's name of one; without, it is that of this machine.
+        """
+        self._folder = folder = (
+            cache.folder() / "apt" / f"{name}{architecture and '-'}{architecture}"
+        )
         lists = folder / "lists"
         lists.mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
@@ -112,6 +118,9 @@ class Suite:
             *("-o", f"Dir::Cache={folder}/cache"),
             *("-o", "APT::Sandbox::User=root"),  # _apt cannot read a cache in root's home
         ]
+        if architecture:
+            self._options += ["-o", f"APT::Architecture={architecture}"]
+            self._options += ["-o", f"APT::Architectures={architecture}"]
         output(["apt-get", "-qq", *self._options, "update"])
 
     def version(self, package: str) -> str:
@@ -124,6 +133,13 @@ class Suite:
         """Direct dependencies of a package."""
         text = output(["apt-cache", *self._options, "depends", package])
         return re.findall(r"^ *\|?Depends: ([^<\s]+)$", text, re.MULTILINE)
+
+    def download_source(self, package: str, folder: Path) -> None:
+        """Download the archives of a source package."""
+        sources = self._folder / "sources.list"
+        sources.write_text(sources.read_text().replace("deb ", "deb-src ", 1))
+        for command in (["update"], ["source", "--download-only", package]):
+            output(["apt-get", "-qq", *self._options, *command], folder)
 
     def unpack(
         self, packages: Iterable[str], root: Path, *, with_dependencies: bool = False
