@@ -16,7 +16,9 @@ from speedcopy._native import ffi, lib
 import _cffi_backend  # noqa: F401 (the extension needs it, and PyInstaller sees only imports)
 
 if TYPE_CHECKING:
-    from speedcopy._native import CData, Directories, Report
+    from collections.abc import Callable
+
+    from speedcopy._native import Batch, CData, Directories, Report
     from speedcopy._types import Progress
 
 NULL = ffi.NULL
@@ -72,6 +74,9 @@ def sc_tick(caller: CData, copied: int, total: int) -> int:
     """Calls ``progress``. Pending signal handlers run here too, as they do in any Python code."""
     waiting: _Caller = ffi.from_handle(caller)
     try:
+        # PyPy's compiler leaves out the check for signals, except where a loop jumps back.
+        for _ in "x":
+            pass
         if waiting.progress is not None and total >= 0:
             waiting.progress(copied, total)
     except BaseException as error:  # noqa: BLE001
@@ -113,25 +118,44 @@ def look_at_directories(src_dir: int, dst_dir: int) -> Directories:
     return directories
 
 
+def new_batch() -> Batch:
+    """Makes what :func:`copy_names` fills in."""
+    batch: Batch = ffi.new("sc_batch *")
+    return batch
+
+
 def copy(
     src: Union[str, bytes],
     dst: Union[str, bytes],
     flags: int,
     progress: Optional[Progress],
     report: Optional[Report],
-    directories: Optional[Directories] = None,
 ) -> int:
     """Makes one copy and returns the result of ``sc_copy``.
 
     If ``progress`` or a signal handler has raised, that exception is raised here.
     """
+    return call(sc_copy, progress, src, dst, flags, report or NULL)
+
+
+def copy_names(
+    directories: Directories,
+    names: list[bytes],
+    flags: int,
+    progress: Optional[Progress],
+    batch: Batch,
+) -> int:
+    """Copies files of one directory to another, as :func:`copy` does, up to one that fails."""
+    joined = b"\0".join(names)
+    return call(lib.sc_copy_names, progress, directories, joined, len(names), flags, batch)
+
+
+def call(function: Callable[..., int], progress: Optional[Progress], *arguments: object) -> int:
+    """Calls a function of C that copies, and raises what ``sc_tick`` has kept."""
     waiting = _Caller(progress)
     handle = ffi.new_handle(waiting)
     try:
-        if directories is None:
-            result = sc_copy(src, dst, flags, handle, report or NULL)
-        else:
-            result = lib.sc_copy_between(directories, src, dst, flags, handle, report or NULL)
+        result = function(handle, *arguments)
         if result == _STOPPED:
             first = _stopped(waiting, handle)
             raise KeyboardInterrupt if first is None else first  # noqa: TRY301 (caught below)

@@ -10,12 +10,10 @@ from speedcopy import _engine, _loader, _results
 from speedcopy._copyfile import Options, check_metadata
 
 if TYPE_CHECKING:
-    from speedcopy._native import Directories, Report
+    from speedcopy._native import Report
     from speedcopy._types import Metadata, Path, PathT, Progress
 
 _native = _loader.native
-
-_DIRECTORY = sum(getattr(os, name, 0) for name in ("O_PATH", "O_DIRECTORY", "O_CLOEXEC"))
 
 _MODE = Options(metadata="mode")
 _STRICT = Options(metadata="strict")
@@ -84,28 +82,17 @@ def _file(src: Path, dst: PathT) -> PathT:
 class Copier:
     """Copies regular files as :func:`copy2` does, with as little work per file as possible.
 
-    With ``src_prefix`` and ``dst_prefix``, all names begin with these: two directories, each with a
-    separator at the end. They are opened until :meth:`close`. That saves time on a local file
-    system, and costs requests on a share. A copier is for one thread. With ``options.src_is_file``
-    there is one look less at each file.
+    A copier is for one thread. With ``options.src_is_file`` there is one look less at each file.
     """
 
-    __slots__ = (
-        *("_directories", "_dst_length", "_flags", "_open", "_options", "_report", "_src_length"),
-        *("_refused", "skip"),
-    )
+    __slots__ = ("_options", "_refused", "_report", "audits", "flags", "skip")
 
-    def __init__(
-        self,
-        options: Options,
-        src_prefix: Union[str, bytes] = "",
-        dst_prefix: Union[str, bytes] = "",
-    ) -> None:
+    def __init__(self, options: Options, *, audits: bool = True) -> None:
         self._options = options
-        self._flags = options.flags
+        #: False if the audit hooks have heard of these copies. The standard library tells them all.
+        self.audits = audits
+        self.flags = options.flags
         self._report: Optional[Report] = None
-        self._directories: Optional[Directories] = None
-        self._open: list[int] = []
         #: The rows that cannot copy any file between these devices, for Options(skip=...).
         self.skip = 0
         #: By the standard library.
@@ -116,22 +103,12 @@ class Copier:
             return
         self._report = _native.new_report()
         # The caller knows each file's bytes; with this flag, no server copies in one request.
-        self._flags &= ~_native.lib.SC_TELL_END
-        if src_prefix and dst_prefix:
-            self._src_length = len(os.fsencode(src_prefix))
-            self._dst_length = len(os.fsencode(dst_prefix))
-            try:
-                self._open.append(os.open(src_prefix, _DIRECTORY))
-                self._open.append(os.open(dst_prefix, _DIRECTORY))
-                self._directories = _native.look_at_directories(*self._open)
-            except OSError:
-                self.close()
+        self.flags &= ~_native.lib.SC_TELL_END
 
-    def close(self) -> None:
-        """Closes the directories."""
-        while self._open:
-            os.close(self._open.pop())
-        self._directories = None
+    @property
+    def is_native(self) -> bool:
+        """Whether the native layer copies."""
+        return self._report is not None
 
     def __call__(self, src: Union[str, bytes], dst: Union[str, bytes]) -> int:
         """Copies one file. Returns its bytes. Raises what :func:`copy2` raises."""
@@ -140,23 +117,20 @@ class Copier:
             done = _engine.report(src, dst, options)
             self._refused = done.refused
             return done.copied
-        _engine.audit(src, dst, src, dst, options.metadata)
-        src_name, dst_name = os.fsencode(src), os.fsencode(dst)
-        directories = self._directories
-        if directories is not None:
-            src_name, dst_name = src_name[self._src_length :], dst_name[self._dst_length :]
-        result = _native.copy(
-            src_name, dst_name, self._flags, options.progress, report, directories
-        )
-        if result and directories and _results.lacks_descriptors(result):
-            self.close()
-            return self(src, dst)
+        if self.audits:
+            _engine.audit(src, dst, src, dst, options.metadata)
+        names = os.fsencode(src), os.fsencode(dst)
+        result = _native.copy(*names, self.flags, options.progress, report)
         if result:
             _results.raise_for(result, src, dst)
-        if not self.skip:
-            self.skip = _results.useless(report)
-            self._flags |= _native.lib.SC_SKIP_ROW * self.skip
+        self.learn(report)
         return report.copied
+
+    def learn(self, report: Report) -> None:
+        """Leaves out, from now on, what has declined all files of this kind."""
+        if _native is not None and not self.skip:
+            self.skip = _results.useless(report)
+            self.flags |= _native.lib.SC_SKIP_ROW * self.skip
 
     @property
     def refused(self) -> dict[str, str]:

@@ -33,8 +33,9 @@ class Options:
     the copy is a clone or fails; with ``writes_all`` every byte is written and no extent shared.
     ``metadata`` is also "mode", which is what :func:`shutil.copy` copies. ``skip`` has a bit for
     each row of the platform's table that is not tried. With ``src_is_file`` the caller has checked
-    that src is a regular file. With ``name_is_free`` it has made the directory of dst: that saves
+    that src is a regular file. With ``name="free"`` it has made the directory of dst: that saves
     one operation on NFS, where a dst that failed then stays as an empty or truncated file. With
+    ``name="only"``, OtherNameError is raised for a dst that is a link, or has hard links. With
     ``as_cp``, a new dst has the mode that GNU cp gives it.
     """
 
@@ -53,7 +54,7 @@ class Options:
         metadata: Optional[Literal[Metadata, "mode"]] = None,
         skip: int = 0,
         src_is_file: bool = False,
-        name_is_free: bool = False,
+        name: Literal["any", "free", "only"] = "any",
         as_cp: bool = False,
     ) -> None:
         """Raises ValueError or TypeError for arguments that :func:`transfer` does not accept."""
@@ -85,7 +86,8 @@ class Options:
             self.flags |= lib.SC_COPY_XATTRS if metadata in ("strict", "best-effort") else 0
             self.flags |= lib.SC_BEST_EFFORT if metadata in ("best-effort", "times") else 0
             self.flags |= lib.SC_SRC_IS_FILE if src_is_file else 0
-            self.flags |= lib.SC_NAME_IS_FREE if name_is_free else 0
+            self.flags |= lib.SC_NAME_IS_FREE if name == "free" else 0
+            self.flags |= lib.SC_ONE_NAME if name == "only" else 0
             self.flags |= lib.SC_AS_CP if as_cp else 0
             self.flags |= _STRICT_ACCESS | lib.SC_SKIP_ROW * skip
 

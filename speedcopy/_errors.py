@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _NAMES = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EAGAIN: "EAGAIN"}
 
 
+class OtherNameError(Exception):
+    """Another name may lead to dst, too: it has to be copied alone. Nothing was done."""
+
+
 def same_file(src: Path, dst: Path) -> SameFileError:
     """The error for two names of the same file."""
     return SameFileError(f"{src!r} and {dst!r} are the same file")

@@ -21,6 +21,13 @@ class Directories(Protocol):
     dst: int
     exact: int
 
+class Batch(Protocol):
+    """An ``sc_batch *``: how far a call for many files has come."""
+
+    copied: int
+    done: int
+    last: Report
+
 class _FFI(Protocol):
     NULL: CData
 
@@ -38,21 +45,21 @@ class _Lib(Protocol):
     def sc_load_copyfile2(self, library: str) -> int: ...
     def sc_copy(
         self,
+        caller: CData,
         src: str | bytes,
         dst: str | bytes,
         flags: int,
-        caller: CData,
         report: Report | CData,
     ) -> int: ...
     def sc_look_at_directories(self, directories: Directories) -> None: ...
-    def sc_copy_between(
+    def sc_copy_names(
         self,
-        directories: Directories,
-        src: str | bytes,
-        dst: str | bytes,
-        flags: int,
         caller: CData,
-        report: Report | CData,
+        directories: Directories,
+        names: bytes,
+        count: int,
+        flags: int,
+        batch: Batch,
     ) -> int: ...
     def sc_mechanism_name(self, row: int) -> CData: ...
 

@@ -48,6 +48,8 @@ def raise_for(result: int, src: Path, dst: Path, refusal: int = 0) -> NoReturn:
     code, place = -result & _CODE, -result & _PLACE
     if code == lib.SC_SAME_FILE:
         raise _errors.same_file(src, dst)
+    if code == lib.SC_OTHER_NAME:
+        raise _errors.OtherNameError
     path = src if place == lib.SC_AT_SRC else dst
     if code in _SPECIAL:
         raise _errors.special_file(path, _SPECIAL[code])

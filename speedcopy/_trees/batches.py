@@ -8,10 +8,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple, Optional
 
+from speedcopy import _engine
 from speedcopy._copy2 import Copier
 from speedcopy._copyfile import Options
+from speedcopy._errors import OtherNameError
 from speedcopy._fallback import copy_metadata
 from speedcopy._trees.as_cp import refuse_dst
+from speedcopy._trees.between import Between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +42,10 @@ class How(NamedTuple):
     skip: int
     #: Modes are GNU cp's, and what is in the place of dst is looked at first.
     as_cp: bool = False
+    #: Nothing else is being copied: a file that has more names in dst may be written.
+    alone: bool = False
+    #: The audit hooks have heard of these names.
+    heard: bool = False
 
 
 class Batch(NamedTuple):
@@ -62,6 +69,8 @@ class Outcome(NamedTuple):
     failed: list[tuple[int, str]]
     #: The rows of the platform's table that need not be tried for these two directories.
     skip: int = 0
+    #: The indexes of names that have to be copied alone. They were not worked on.
+    later: tuple[int, ...] = ()
 
 
 class Stopped(Exception):  # noqa: N818
@@ -71,17 +80,19 @@ class Stopped(Exception):  # noqa: N818
 class Watch:
     """How far a batch in this process has come, and how it is asked to stop."""
 
-    __slots__ = ("copied", "done", "stopped")
+    __slots__ = ("copied", "done", "many", "stopped")
 
     def __init__(self) -> None:
         self.copied = 0
+        #: A call for many files.
+        self.many: Optional[Between] = None
         #: Without the file that is being copied.
         self.done = 0
         self.stopped = False
 
     def tick(self, copied: int, _total: int) -> None:
         """Called while a file is copied that takes long."""
-        self.copied = self.done + copied
+        self.copied = self.done + copied + (self.many.copied if self.many else 0)
         if self.stopped:
             raise Stopped
 
@@ -98,24 +109,47 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
         metadata=how.metadata,
         skip=how.skip,
         src_is_file=how.files,
-        name_is_free=how.fresh and how.nfs,
+        name=_name_of_dst(how),
         as_cp=how.as_cp,
     )
-    copier = Copier(options, *((src, dst) if how.opened else ()))
+    copier = Copier(options, audits=not how.heard)
+    is_looked_at = how.as_cp and not how.fresh
+    opened = how.opened and not is_looked_at
+    many = watch.many = Between(copier, options, src, dst, names, opened=opened)
     failed: list[tuple[int, str]] = []
+    later: list[int] = []
+    index = 0
     try:
-        for index, name in enumerate(names):
-            if watch.stopped:
-                return Outcome(index, watch.done, failed)
+        while index < len(names) and not watch.stopped:
+            done, copied = 1, 0
             try:
-                watch.done += _copy(copier, src, dst, name, how)
+                done, copied = _copy(copier, many, batch, index)
             except Stopped:
-                return Outcome(index, watch.done, failed)
+                done, copied, watch.stopped = many.done, many.copied, True
+            except OtherNameError:
+                later.append(index)
             except OSError as why:
                 failed.append((index, str(why)))
+            index += done
+            many.forget()
+            watch.done += copied
     finally:
-        copier.close()
-    return Outcome(len(names), watch.done, failed, copier.skip)
+        watch.many = None
+        many.close()
+    return Outcome(index, watch.done, failed, copier.skip, tuple(later))
+
+
+def audit_batch(batch: Batch) -> None:
+    """Raises the events of a batch that is copied where the audit hooks of this process are not."""
+    for name in batch.names if not batch.how.heard else ():
+        src, dst = batch.src + name, batch.dst + name
+        _engine.audit(src, dst, src, dst, batch.how.metadata)
+
+
+def _name_of_dst(how: How) -> Literal["any", "free", "only"]:
+    if how.fresh:
+        return "free" if how.nfs else "any"
+    return "any" if how.alone else "only"
 
 
 def link_batch(batch: Batch) -> Outcome:
@@ -136,31 +170,52 @@ def _failures(failed: list[tuple[int, str]], index: int) -> Iterator[None]:
         failed.append((index, str(why)))
 
 
-def _copy(copier: Copier, src: str, dst: str, name: str, how: How) -> int:
-    """Copies a file from one directory to another; returns the bytes.
+def _copy(copier: Copier, many: Between, batch: Batch, index: int) -> tuple[int, int]:
+    """Copies the name at this index, and perhaps some behind it; returns how many, and bytes."""
+    src, dst, names, how = batch
+    old, new = src + names[index], dst + names[index]
+    if not how.fresh:
+        if how.as_cp:
+            refuse_dst(new)
+        if not (how.alone or copier.is_native) and _has_other_name(new):
+            raise OtherNameError
+    try:
+        return many.copy(index) or (1, copier(old, new))
+    except (IsADirectoryError, PermissionError) as why:
+        return 1, _copy_all_the_same(why, copier, batch, names[index])
+
+
+def _copy_all_the_same(why: OSError, copier: Copier, batch: Batch, name: str) -> int:
+    """Copies a file whose copy was refused, or raises the refusal; returns the bytes.
 
     A directory in the place of dst gets the file inside, as with copy2. That is asked only after a
     refusal, as it costs a request. And an earlier run may have left a file that nobody may write.
     """
+    src, dst, _, how = batch
     old, new = src + name, dst + name
-    if how.as_cp and not how.fresh:
-        refuse_dst(new)
+    copier.audits = True  # of another name, or of another try
+    if not how.fresh and os.path.isdir(new):
+        return copier(old, os.path.join(new, name))
+    if not (how.elsewhere and isinstance(why, PermissionError) and _is_file(new)):
+        raise why
+    if _is_equal(old, new):
+        return os.stat(new).st_size
+    # The very name, not another one in a directory that ignores case.
+    if not how.fresh or name not in os.listdir(dst):
+        raise why
+    if os.name == "nt":
+        os.chmod(new, stat.S_IWRITE)
+    os.unlink(new)
+    return copier(old, new)
+
+
+def _has_other_name(path: str) -> bool:
+    """Whether another name may lead to the same file, as the native layer asks it."""
     try:
-        return copier(old, new)
-    except (IsADirectoryError, PermissionError) as why:
-        if not how.fresh and os.path.isdir(new):
-            return copier(old, os.path.join(new, name))
-        if not (how.elsewhere and isinstance(why, PermissionError) and _is_file(new)):
-            raise
-        if _is_equal(old, new):
-            return os.stat(new).st_size
-        # The very name, not another one in a directory that ignores case.
-        if not how.fresh or name not in os.listdir(dst):
-            raise
-        if os.name == "nt":
-            os.chmod(new, stat.S_IWRITE)
-        os.unlink(new)
-        return copier(old, new)
+        st = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISLNK(st.st_mode) or (stat.S_ISREG(st.st_mode) and st.st_nlink > 1)
 
 
 def _is_file(path: str) -> bool:

@@ -6,9 +6,10 @@ import os
 import sys
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Optional, Union, cast
+from typing import TYPE_CHECKING, Optional, cast
 
 from speedcopy._fallback import copy_metadata, drop_rights
+from speedcopy._trees.alone import folded
 from speedcopy._trees.as_cp import complete_directory, make_directory
 from speedcopy._trees.entries import (
     NO_INODES,
@@ -21,6 +22,8 @@ from speedcopy._trees.entries import (
     errors_of,
     found_in,
     kind_of,
+    prefix_of,
+    real_name,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +52,9 @@ class Directory:
         "_scan",
         "dst",
         "dst_prefix",
+        "folded",
         "fresh",
+        "linked",
         "making",
         "mode",
         "names",
@@ -68,7 +73,8 @@ class Directory:
         #: As the caller wrote them, for the directory that copytree is called with.
         self.src, self.dst = src, dst
         #: These two are bytes if the caller's paths are, as are the names.
-        self.src_prefix, self.dst_prefix = _prefix(src), _prefix(dst)
+        self.src_prefix, self.dst_prefix = prefix_of(src), prefix_of(dst)
+        self.folded = folded(self.dst_prefix)
         self.parent = parent
         #: The position among the names of the parent.
         self.position = position
@@ -82,6 +88,8 @@ class Directory:
         self.unfinished = 1
         #: The tree has made dst itself.
         self.fresh = False
+        #: dst, or a directory between the tree's dst and this one, was there and is a link.
+        self.linked: bool = parent is not None and parent.linked
         #: Of src, where dst is made as GNU cp makes it.
         self.mode = 0o777
         #: The device of src, and the directory above that is on the device of dst.
@@ -126,7 +134,7 @@ class Directory:
             self.places = st.st_dev, self.dst_prefix
             name = own.get((st.st_dev, st.st_ino))
             is_known = st.st_ino not in NO_INODES
-            return name is not None and (is_known or name == _real_name(self.src))
+            return name is not None and (is_known or name == real_name(self.src))
         return False
 
     def choose(self, ignore: Optional[Ignore]) -> None:
@@ -145,6 +153,7 @@ class Directory:
             is_followed = settings.umask is None or not os.path.islink(self.dst)
             if not (settings.dirs_exist_ok and is_followed and os.path.isdir(self.dst)):
                 raise
+            self.linked |= self.parent is not None and os.path.islink(self.dst)
         else:
             self.fresh = True
             if self.parent is not None:
@@ -236,14 +245,5 @@ def make_root(root: Directory, settings: Settings) -> Own:
     for path in own:
         with suppress(OSError):
             st = os.stat(path)
-            found[st.st_dev, st.st_ino] = _real_name(path)
+            found[st.st_dev, st.st_ino] = real_name(path)
     return found
-
-
-def _real_name(path: Path) -> Union[str, bytes]:
-    return os.path.basename(os.path.realpath(path))
-
-
-def _prefix(path: Path) -> str:
-    name = cast("str", os.fspath(path))
-    return os.path.join(name, name[:0])

@@ -6,12 +6,12 @@ import os
 import shutil
 import stat
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union, cast
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    from speedcopy._types import Metadata
+    from speedcopy._types import Metadata, Path
 
 #: Called with a directory and the names in it; returns those that are not copied.
 Ignore = Callable[[str, list[str]], "Container[str]"]
@@ -79,6 +79,17 @@ def kind_of(entry: os.DirEntry[str], src: str, settings: Settings) -> Kind:
     if is_link and settings.ignore_dangling_symlinks and not os.path.exists(os.readlink(src)):
         return Kind.NOTHING
     return Kind.DIRECTORY if entry.is_dir() else Kind.OTHER
+
+
+def prefix_of(path: Path) -> str:
+    """A directory with a separator at the end; bytes if the path is."""
+    name = cast("str", os.fspath(path))
+    return os.path.join(name, name[:0])
+
+
+def real_name(path: Path) -> Union[str, bytes]:
+    """The name of a file itself, where a path leads to it by links."""
+    return os.path.basename(os.path.realpath(path))
 
 
 def errors_of(why: object, src: object, dst: object) -> Errors:

@@ -12,13 +12,13 @@ import time
 from concurrent.futures import Executor, wait
 from typing import TYPE_CHECKING, Callable, Optional
 
-from speedcopy._engine import audit
-from speedcopy._trees.batches import Batch, How, copy_batch, link_batch
+from speedcopy._trees.alone import Alone
+from speedcopy._trees.batches import Batch, How, audit_batch, copy_batch, link_batch
 from speedcopy._trees.entries import Kind, Settings, errors_of
 from speedcopy._trees.executors import Inline, Threads, is_elsewhere
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
-from speedcopy._trees.tasks import TICK, Done, Task, add_note, next_ended
+from speedcopy._trees.tasks import TICK, Done, Task, add_note, next_ended, open_directory
 
 if TYPE_CHECKING:
     from speedcopy._trees.directories import Directory
@@ -61,6 +61,7 @@ class Parallel:
         self._running: dict[int, Task] = {}
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._serial = 0
+        self._alone = Alone()
         self._done = Done(0, 0)
         self._next_tick = time.perf_counter() + TICK
 
@@ -74,7 +75,7 @@ class Parallel:
             while True:
                 while len(self._running) < self._window and self._start_next():
                     pass
-                if not self._running:
+                if not self._running and not self._start_alone():
                     break
                 self._settle()
             self._report(at_the_end=True)
@@ -93,14 +94,16 @@ class Parallel:
         self._own.shutdown()
         for task in tasks:
             with contextlib.suppress(BaseException):
-                self._done = task.settle(self._done) if task.names else self._done
-        add_note(error, self._done, tasks, self._schedule.close())
+                self._done = task.settle(self._done, self._alone) if task.names else self._done
+        add_note(error, self._done, tasks, self._schedule.close() + self._alone.left())
 
     def _start_next(self) -> bool:
         """Goes a step on; returns whether there was one."""
         child = self._schedule.next_to_open()
         if child is not None:
-            self._start(Task(child, self._opened), self._others, _open, child, self._settings)
+            self._start(
+                Task(child, self._opened), self._others, open_directory, child, self._settings
+            )
             return True
         directory = self._schedule.next_to_read()
         if directory is not None:
@@ -109,7 +112,8 @@ class Parallel:
 
     def _draw(self, directory: Directory) -> None:
         """Starts to copy some of the files of a directory, and finds those in it."""
-        files, others, links = (Task(directory, self._copied) for _ in range(3))
+        kinds = (Kind.FILE, Kind.OTHER, Kind.LINK)
+        tasks = {kind: Task(directory, self._copied, kind) for kind in kinds}
         at_the_end = False
         for position, name, kind in directory.names:
             if kind is Kind.DIRECTORY:
@@ -118,21 +122,29 @@ class Parallel:
                 if self._schedule.must_wait(directory):
                     break
                 continue
-            task = files if kind is Kind.FILE else links if kind is Kind.LINK else others
-            if task.add(position, name) == self._target.batch:
+            if not self._alone.enter(directory, position, name, kind):
+                continue
+            if tasks[kind].add(position, name) == self._target.batch:
                 break
         else:
             at_the_end = True
         self._schedule.drawn(directory, at_the_end=at_the_end)
-        for task in (files, others):
+        for task in tasks.values():
             if task.names:
-                self._copy(task, files=task is files)
-        if links.names:
-            # By this process: another one that makes a link again would find it there.
-            batch = self._batch(links, files=False)
-            self._start(links, self._others, link_batch, batch)
+                self._copy(task)
         if at_the_end:
             self._release(directory)
+
+    def _start_alone(self) -> bool:
+        """Nothing is being copied: begins with a name that has to be copied alone, if there is."""
+        waiting = self._alone.first()
+        if waiting is None:
+            return False
+        task = Task(waiting.directory, self._copied, waiting.kind)
+        task.add(waiting.order[-1], waiting.name)
+        self._copy(task, alone=True, heard=waiting.heard)
+        self._alone.remove_first()
+        return True
 
     def _start(
         self, task: Task, executor: Executor, function: Callable[..., object], *arguments: object
@@ -142,22 +154,22 @@ class Parallel:
         task.future = executor.submit(function, *arguments)
         task.future.add_done_callback(lambda _: self._ended.put(serial))
 
-    def _batch(self, task: Task, *, files: bool) -> Batch:
+    def _copy(self, task: Task, *, alone: bool = False, heard: bool = False) -> None:
         directory = task.directory
         directory.unfinished += 1
         skip = self._skip.get(directory.places, 0)
-        how = self._how._replace(files=files, fresh=directory.fresh, skip=skip)
-        return Batch(directory.src_prefix, directory.dst_prefix, task.names, how)
-
-    def _copy(self, task: Task, *, files: bool) -> None:
-        batch = self._batch(task, files=files)
+        is_file = task.kind is Kind.FILE
+        how = self._how._replace(files=is_file, fresh=directory.fresh, skip=skip)
+        how = how._replace(alone=alone, heard=heard)
+        batch = Batch(directory.src_prefix, directory.dst_prefix, task.names, how)
+        if task.kind is Kind.LINK:
+            # By this process: another one that makes a link again would find it there.
+            self._start(task, self._others, link_batch, batch)
+            return
         if not self._elsewhere:
             self._start(task, self._files, copy_batch, batch, task.watch)
             return
-        # The audit hooks of this process are not where the batch is copied.
-        for name in task.names:
-            src, dst = batch.src + name, batch.dst + name
-            audit(src, dst, src, dst, batch.how.metadata)
+        audit_batch(batch)
         self._start(task, self._files, copy_batch, batch)
 
     def _settle(self) -> None:
@@ -213,7 +225,7 @@ class Parallel:
         self._release(parent)
 
     def _copied(self, task: Task) -> None:
-        self._done = task.settle(self._done)
+        self._done = task.settle(self._done, self._alone)
         if task.skip:
             self._skip[task.directory.places] = task.skip
         self._release(task.directory)
@@ -231,18 +243,6 @@ class Parallel:
         if directory.parent is not None:
             directory.parent.take_over(directory, directory.errors())
             self._release(directory.parent)
-
-
-def _open(directory: Directory, settings: Settings) -> bool:
-    """Opens src and, unless an ignore function comes first, makes dst.
-
-    Returns False if it must not be copied.
-    """
-    if not directory.scan(settings):
-        return False
-    if settings.ignore is None:
-        directory.make(settings)
-    return True
 
 
 def _parent(child: Directory) -> Directory:

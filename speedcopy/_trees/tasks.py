@@ -9,11 +9,14 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from speedcopy._trees.batches import Outcome, Watch
+from speedcopy._trees.entries import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from speedcopy._trees.alone import Alone
     from speedcopy._trees.directories import Directory
+    from speedcopy._trees.entries import Settings
 
 #: Seconds between two calls of progress, as for a single copy.
 TICK = 0.05
@@ -33,10 +36,14 @@ class Done(NamedTuple):
 class Task:
     """What an executor does."""
 
-    __slots__ = ("directory", "future", "names", "positions", "skip", "then", "watch")
+    __slots__ = ("directory", "future", "kind", "names", "positions", "skip", "then", "watch")
 
-    def __init__(self, directory: Directory, then: Callable[[Task], None]) -> None:
+    def __init__(
+        self, directory: Directory, then: Callable[[Task], None], kind: Kind = Kind.DIRECTORY
+    ) -> None:
         self.directory = directory
+        #: Of what it copies.
+        self.kind = kind
         #: Called on the calling thread when the task has ended.
         self.then = then
         self.future: Future[Any] = Future()
@@ -53,15 +60,32 @@ class Task:
         self.names.append(name)
         return len(self.names)
 
-    def settle(self, done: Done) -> Done:
+    def settle(self, done: Done, alone: Alone) -> Done:
         """Notes the errors of the copies, and adds the others to what is done."""
         outcome: Outcome = self.future.result()
         for index, text in outcome.failed:
             self.directory.fail(self.positions[index], self.names[index], text)
         self.watch = Watch()
         self.skip = outcome.skip
+        alone.leave(self)
+        for index in outcome.later:
+            position, name = self.positions[index], self.names[index]
+            alone.wait(self.directory, position, name, self.kind, heard=True)
         self.names = self.names[outcome.tried :]
-        return Done(done.files + outcome.tried - len(outcome.failed), done.bytes + outcome.copied)
+        files = outcome.tried - len(outcome.failed) - len(outcome.later)
+        return Done(done.files + files, done.bytes + outcome.copied)
+
+
+def open_directory(directory: Directory, settings: Settings) -> bool:
+    """Opens src and, unless an ignore function comes first, makes dst.
+
+    Returns False if it must not be copied.
+    """
+    if not directory.scan(settings):
+        return False
+    if settings.ignore is None:
+        directory.make(settings)
+    return True
 
 
 def next_ended(ended: queue.SimpleQueue[int], timeout: float) -> Optional[int]:

@@ -40,7 +40,8 @@ enum sc_flag {
     SC_NAME_IS_FREE = 0x20000, /* the caller has made the directory of dst: no O_EXCL */
     SC_SRC_IS_FILE = 0x10000,  /* the caller has checked that src is a regular file */
     SC_COPY_XATTRS = 0x40000,  /* extended attributes; an ACL is one of them */
-    SC_AS_CP = 0x80000         /* a new dst has the mode that GNU cp gives it */
+    SC_AS_CP = 0x80000,        /* a new dst has the mode that GNU cp gives it */
+    SC_ONE_NAME = 0x100000     /* fail with SC_OTHER_NAME if dst is a link, or a file with more */
 };
 
 /* Which file an error is about. */
@@ -58,7 +59,8 @@ enum sc_code {
     SC_NAMED_PIPE = 0x7002,
     SC_CHARACTER_DEVICE = 0x7003, /* as src: reading it may never end */
     SC_NO_DATA = 0x7004,          /* in `declined`: the call succeeded and moved nothing */
-    SC_STOPPED = 0x7005           /* sc_tick returned "stop" */
+    SC_STOPPED = 0x7005,          /* sc_tick returned "stop" */
+    SC_OTHER_NAME = 0x7006        /* dst may be written by another name, too: nothing was done */
 };
 
 /* The copies that Python makes alone have the same values (_plain.py; a test compares them). */
@@ -85,7 +87,7 @@ typedef struct {
  * Copies src to dst, two NUL-terminated paths. `caller` is passed to sc_tick. `report`
  * may be NULL. Python calls this without holding its lock.
  */
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report);
+int sc_copy(void *caller, const sc_char *src, const sc_char *dst, int flags, sc_report *report);
 
 /* The name of a row of the table, NULL past its end. */
 const char *sc_mechanism_name(int row);

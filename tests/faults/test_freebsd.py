@@ -74,7 +74,7 @@ def copy(library: Any) -> Callable[..., tuple[int, Report]]:
     def call(src: Path, dst: Path, flags: int = KEEP_HOLES) -> tuple[int, Report]:
         report = Report()
         names = os.fsencode(src), os.fsencode(dst)
-        result = library.sc_copy(*names, flags, None, ctypes.byref(report))
+        result = library.sc_copy(None, *names, flags, ctypes.byref(report))
         return result, report
 
     return call

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
 import pytest
 from faults.mechanisms import FASTEST, MOVING
-from support.interpose import Worker, on_disk, slow
+from support.interpose import Worker, on_disk, signalled, slow
 
 import speedcopy
 
@@ -42,7 +42,7 @@ class Second(Exception):  # noqa: N818
 #: Where a second exception may come: in the callback, and around the call into C.
 CODES: set[CodeType] = {
     function.__code__
-    for function in (boundary.sc_tick, boundary.copy, boundary._stopped)  # noqa: SLF001
+    for function in (boundary.sc_tick, boundary.copy, boundary.call, boundary._stopped)  # noqa: SLF001
 }
 
 
@@ -140,6 +140,16 @@ def test_two_signals_at_once(worker: Worker, folder: Path, progress: str) -> Non
         assert (folder / "dst").exists() == bool(old)
 
 
+@pytest.mark.parametrize("progress", ["none", "returns"])
+def test_after_many_callbacks(worker: Worker, folder: Path, progress: str) -> None:
+    """A signal stops a copy, also once a compiler in Python has translated the callback."""
+    (folder / "src").write_bytes(b"data" * 25)
+    rules = (signalled("open", signal.SIGUSR1, where="dst"), *on_disk())
+    src, dst = folder / "src", folder / "dst"
+    assert worker.call(copy_after_many_callbacks, rules, src, dst, progress)
+    assert os.listdir(folder) == ["src"]
+
+
 def stopped_by(error: BaseException, copy: Callable[[Any], object]) -> bool:
     """Whether just what its progress raises comes out of a copy."""
 
@@ -214,3 +224,27 @@ def copy_under_signals(src: str, dst: Path, kind: str) -> list[str]:
     for number, handled in before.items():
         signal.signal(number, handled)
     return [repr(error) for error in raised if error not in chain(caught)]
+
+
+def copy_after_many_callbacks(src: str, dst: str, progress: str) -> bool:
+    """A copy with a signal in it, after many callbacks; whether the signal stopped the copy."""
+
+    def handler(_number: int, _frame: Optional[FrameType]) -> NoReturn:
+        raise First
+
+    def returns(_copied: int, _total: int) -> None:
+        pass
+
+    callback = returns if progress == "returns" else None
+    caller = boundary._Caller(callback)  # noqa: SLF001
+    handle = boundary.ffi.new_handle(caller)
+    for _ in range(50_000):
+        boundary.lib.sc_tick(handle, 0, 1)
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        speedcopy.copyfile(src, dst, progress=callback)
+    except First:
+        return True
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    return False

@@ -104,7 +104,7 @@ class Image:
             self.is_checked |= name == "__asan_init"
         (exported,) = [each for each in binary.exported_symbols if each.name == "_speedcopy"]
         functions = (self._read(exported.value + at) for at in (0, 8, 16, 24))
-        self.copy, self.mechanism_name, self.look_at_directories, self.copy_between = functions
+        self.copy, self.mechanism_name, self.look_at_directories, self.copy_names = functions
 
     def _find(self, address: int) -> tuple[bytearray, int]:
         for start, (content, _) in self.segments.items():

@@ -27,6 +27,7 @@ from machines.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,16 +115,19 @@ class Native:
     def _tick(self, caller: int, copied: int, total: int) -> int:
         return self.callback(self.ffi.cast("void *", caller), copied, total)
 
-    def copy(self, src: bytes, dst: bytes, flags: int, caller: Any, report: Any) -> int:
+    def copy(self, caller: Any, src: bytes, dst: bytes, flags: int, report: Any) -> int:
         """sc_copy."""
-        return self._copy(self.image.copy, (), src, dst, flags, caller, report)
+        names = (src + b"\0", dst + b"\0")
+        return self._copy(self.image.copy, caller, names, (flags,), report, report)
 
-    def copy_between(
-        self, directories: Any, src: bytes, dst: bytes, flags: int, caller: Any, report: Any
+    def copy_names(
+        self, caller: Any, directories: Any, names: bytes, count: int, flags: int, batch: Any
     ) -> int:
-        """sc_copy_between."""
-        at = self.image.copy_between
-        return self._copy(at, (directories,), src, dst, flags, caller, report)
+        """sc_copy_names."""
+        given = (bytes(self.ffi.buffer(directories)), names + b"\0")
+        borrowed = {directories.src, directories.dst}
+        at = self.image.copy_names
+        return self._copy(at, caller, given, (count, flags), batch, batch.last, borrowed)
 
     def look_at_directories(self, directories: Any) -> None:
         """sc_look_at_directories."""
@@ -138,25 +142,24 @@ class Native:
     def _copy(
         self,
         at: int,
-        between: tuple[Any, ...],
-        src: bytes,
-        dst: bytes,
-        flags: int,
         caller: Any,
+        given: tuple[bytes, ...],
+        numbers: tuple[int, ...],
+        filled: Any,
         report: Any,
+        borrowed: AbstractSet[int] = frozenset(),
     ) -> int:
-        """Calls a function that copies."""
-        size = self.ffi.sizeof("sc_report")
+        """Calls a function that copies, and that fills in a struct with a report."""
+        size = len(self.ffi.buffer(filled)) if filled else 0
         self.copies += 1
         with signals(signal.SIG_BLOCK), self.machine() as (machine, system):
-            given = [bytes(self.ffi.buffer(each)) for each in between]
-            system.borrowed |= {fd for each in between for fd in (each.src, each.dst)}
-            blocks = [machine.put(data) for data in (*given, src + b"\0", dst + b"\0")]
-            found = machine.put(b"\xa5" * size) if report else 0
+            system.borrowed |= borrowed
+            blocks = [machine.put(data) for data in given]
+            found = machine.put(b"\xa5" * size) if filled else 0
             handle = int(self.ffi.cast("uintptr_t", caller))
-            result = machine.call(at, *blocks, flags, handle, found) & 0xFFFFFFFF
-            if report:
-                self.ffi.buffer(report)[:] = machine.read(found, size)
+            result = machine.call(at, handle, *blocks, *numbers, found) & 0xFFFFFFFF
+            if filled:
+                self.ffi.buffer(filled)[:] = machine.read(found, size)
                 for codes in (report.declined, report.refused):
                     for row, code in enumerate(codes):
                         codes[row] = self._translated(code)
@@ -187,7 +190,7 @@ class Lib:
         """Has the functions; constants are looked up."""
         self._native = native
         self.sc_copy = native.copy
-        self.sc_copy_between = native.copy_between
+        self.sc_copy_names = native.copy_names
         self.sc_look_at_directories = native.look_at_directories
         self.sc_mechanism_name = native.mechanism_name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 import pytest
 from machines import darwin
@@ -12,6 +13,7 @@ from machines.volume import Volume
 
 from speedcopy._copy2 import Copier
 from speedcopy._copyfile import Options
+from speedcopy._trees.between import Between
 
 LONG_AGO = 86_400 * 10**9 + 5
 
@@ -68,13 +70,15 @@ def test_between_directories(copies: Copies, old: int | None) -> None:
     copies.make(old=old)
     dress(copies, 0o755, 0)
     copies.script.set()
-    prefix = f"{copies.folder}{os.sep}"
-    copier = Copier(Options(metadata="strict", name_is_free=True), prefix, prefix)
-    try:
-        assert copier(f"{prefix}src", f"{prefix}dst") == len(copies.content)
-    finally:
-        copier.close()
-    assert copies.dst.read_bytes() == copies.content
+    (copies.folder / "new").mkdir()
+    if old is not None:
+        copies.dst.rename(copies.folder / "new" / "src")
+    options = Options(metadata="strict", name="any" if old else "free")
+    prefixes = (os.path.join(copies.folder, ""), os.path.join(copies.folder, "new", ""))
+    with closing(Between(Copier(options), options, *prefixes, ["src"])) as many:
+        assert many.copy(0) == (1, len(copies.content))
+    dst = copies.folder / "new" / "src"
+    assert dst.read_bytes() == copies.content
     assert copies.script.calls.count("fclonefileat") == (old is None)
-    assert copies.dst.stat().st_mode & 0o777 == 0o755
-    assert set(os.listdir(copies.folder)) == {"src", "dst"}
+    assert dst.stat().st_mode & 0o777 == 0o755
+    assert os.listdir(copies.folder / "new") == ["src"]

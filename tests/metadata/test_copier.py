@@ -1,22 +1,18 @@
-"""What a tree uses: a copier for the files of a directory, and rows that are not tried."""
+"""What a tree uses: a copier, and rows that are not tried."""
 
 from __future__ import annotations
 
 import errno
-import filecmp
 import os
 import shutil
 import sys
-import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from contract.outcome import Case
 from metadata.outcomes import outcome_in, times
 from support.interpose import Worker, calls, fail, started_worker
-from support.layout import directory, fifo, file, pattern, symlink
-from support.process_limits import descriptors_left
+from support.layout import directory, fifo, file, symlink
 
 import speedcopy
 from speedcopy import _engine, _loader
@@ -54,24 +50,6 @@ CASES = [
 ]
 
 
-def between(src: Any, dst: Any, follow_symlinks: bool = True) -> Any:  # noqa: FBT002
-    """Copies a file that is known to be one, by its name in an open directory."""
-    assert follow_symlinks
-    copier = Copier(Options(metadata="strict", src_is_file=True), "./", "./")
-    try:
-        copier(src, dst)
-    finally:
-        copier.close()
-    return dst
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case.dst == "dst"], ids=lambda c: c.id)
-def test_between(case: Case, folder: Path) -> None:
-    """So have names in open directories."""
-    case = replace(case, src="./src", dst="./dst")
-    assert outcome_in(folder, between, case) == outcome_in(folder, shutil.copy2, case)
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_case(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copier has the outcome of copy2, with and without the native layer."""
@@ -105,96 +83,10 @@ def test_name_that_should_be_free(case: Case, folder: Path) -> None:
     """A name that is there nevertheless is no harm."""
 
     def copy(src: Any, dst: Any, follow_symlinks: bool = True) -> Any:  # noqa: FBT002
-        Copier(Options(metadata="strict", name_is_free=follow_symlinks))(src, dst)
+        Copier(Options(metadata="strict", name="free" if follow_symlinks else "any"))(src, dst)
         return dst
 
     assert outcome_in(folder, copy, case) == outcome_in(folder, shutil.copy2, case)
-
-
-@pytest.mark.parametrize(
-    "size", [0, 1, 4095, 4096, 4097, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (40 << 20) + 1]
-)
-@pytest.mark.parametrize("hole", [False, True])
-def test_sizes(size: int, hole: bool, folder: Path) -> None:
-    """All of a file is copied between open directories, its last hole too."""
-    with open(folder / "src", "wb") as new:
-        new.write(pattern(size))
-        new.truncate(size + (hole << 20))
-    prefix = os.path.join(folder, "")
-    copier = Copier(Options(metadata="strict"), prefix, prefix)
-    try:
-        assert copier(f"{prefix}src", f"{prefix}dst") == size + (hole << 20)
-    finally:
-        copier.close()
-    assert filecmp.cmp(folder / "src", folder / "dst", shallow=False)
-
-
-def test_growing(folder: Path) -> None:
-    """While src grows, dst is what src was at one moment, and at least what it was at first."""
-    prefix, data = os.path.join(folder, ""), pattern(1 << 20)
-    copier = Copier(Options(metadata="strict"), prefix, prefix)
-    done = threading.Event()
-
-    def grow() -> None:
-        with open(folder / "src", "ab", buffering=0) as src:
-            src.writelines(data[start : start + 1000] for start in range(0, len(data), 1000))
-        done.set()
-
-    (folder / "src").touch()
-    thread = threading.Thread(target=grow)
-    thread.start()
-    try:
-        while not done.is_set():
-            before = os.stat(folder / "src").st_size
-            copied = copier(f"{prefix}src", f"{prefix}dst")
-            assert before <= copied
-            assert (folder / "dst").read_bytes() == data[:copied]
-    finally:
-        thread.join()
-        copier.close()
-
-
-@pytest.mark.parametrize("name", ["a", "file", "ü"])
-@pytest.mark.parametrize("as_bytes", [False, True])
-def test_directories(name: str, as_bytes: bool, folder: Path) -> None:
-    """A file has the same name in both directories, also where they are held open."""
-    for side in ("from", "to"):
-        (folder / side).mkdir()
-    (folder / "from" / name).write_bytes(b"data")
-    encode: Any = os.fsencode if as_bytes else str
-    src, dst = (encode(os.path.join(folder, side, "")) for side in ("from", "to"))
-    given, missing = encode(name), encode("missing")
-    copier = Copier(Options(metadata="strict", src_is_file=True), src, dst)
-    try:
-        assert copier(src + given, dst + given) == 4
-        with pytest.raises(FileNotFoundError) as caught:
-            copier(src + missing, dst + missing)
-    finally:
-        copier.close()
-    assert caught.value.filename == src + missing
-    assert (folder / "to" / name).read_bytes() == b"data"
-    assert os.listdir(folder / "to") == [name]
-
-
-def test_no_descriptor_left(folder: Path) -> None:
-    """The directories are closed before a copy fails for lack of descriptors."""
-    (folder / "src").write_bytes(b"data")
-    prefix = os.path.join(folder, "")
-    copier = Copier(Options(metadata="strict"), prefix, prefix)
-    try:
-        with descriptors_left(2):
-            copier(f"{prefix}src", f"{prefix}dst")
-    finally:
-        copier.close()
-    assert (folder / "dst").read_bytes() == b"data"
-
-
-def test_no_directory(folder: Path) -> None:
-    """Where a directory cannot be opened, the error is that of the file."""
-    prefix = os.path.join(folder, "missing", "")
-    with pytest.raises(FileNotFoundError) as caught:
-        Copier(Options(metadata="strict"), prefix, prefix)(f"{prefix}src", f"{prefix}dst")
-    assert caught.value.filename == f"{prefix}src"
 
 
 def test_audit(folder: Path) -> None:

@@ -196,6 +196,18 @@ def test_changed(staged: Staged, change: Callable[[Staged], None], steps: list[s
     assert_ready(staged, steps)
 
 
+def test_extra_of_a_command(staged: Staged) -> None:
+    """It is installed for the first use, and again after a change of what it names."""
+    tool = staged.folder / "tools" / "cross.py"
+    tool.write_text("import sys; print(*sys.argv[1:])")
+    settings = staged.folder / "pyproject.toml"
+    for steps in ([*STEPS, "pip"], [], ["pip", "pip"]):
+        done = staged.run("wheels", "a", "b")
+        assert (done.code, done.stdout) == (0, "wheels a b\n"), done.stderr
+        assert staged.steps() == steps
+        settings.write_text(settings.read_text() + "\n" * (not steps))
+
+
 def test_lost_extension(staged: Staged) -> None:
     """A compiled module that was removed is built again."""
     extension = staged.folder / "speedcopy" / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"

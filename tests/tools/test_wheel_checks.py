@@ -14,7 +14,7 @@ pytest.importorskip("lief", reason='needs the extra "machines"')
 pytest.importorskip("ziglang", reason='needs the extra "machines"')
 
 from common.errors import ToolError
-from cross import checks, runs, wheels
+from cross import checks, runs, sdist, wheels
 from cross.build import BuildError
 from cross.targets import WHEELS, ZIG, Target
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BY_NAME = {target.name: target for target in WHEELS}
 LINUX, MACOS = BY_NAME["linux-x86_64"], BY_NAME["macos-arm64"]
 MUSL, WINDOWS = BY_NAME["musl-x86_64"], BY_NAME["windows-x86_64"]
-PYPY = BY_NAME["pypy39-x86_64"]
+PPC, PYPY = BY_NAME["linux-ppc64le"], BY_NAME["pypy39-x86_64"]
 
 #: An extension without content. It calls CALLED, and shows SECOND.
 SOURCE = """
@@ -136,7 +136,11 @@ def test_bad_wheel(changes: dict[str, Any], problem: str, library: Library, tmp_
         pytest.param(*(LINUX, WINDOWS, ()), "its extension is not for linux", id="another system"),
         pytest.param(*(LINUX, MUSL, ("-DCALLED=read",)), "it needs ['libc.so']", id="musl"),
         pytest.param(
-            *(LINUX._replace(triple="x86_64-linux-gnu.2.17"), LINUX, ("-DCALLED=copy_file_range",)),
+            *(
+                PPC._replace(triple="powerpc64le-linux-gnu.2.17"),
+                PPC,
+                ("-DCALLED=copy_file_range",),
+            ),
             *("it needs ['GLIBC_2.27']",),
             id="a newer glibc",
         ),
@@ -216,6 +220,36 @@ def test_line_of_the_table(
     row = wheels.row(LINUX, tmp_path, options)
     assert (row.result.startswith(result), row.code) == (True, code)
     assert "\n" not in str(row)
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [([0, 0], 0), ([0, 2], 2), ([2, 1], 1)],
+    ids=["all well", "an emulator is missing", "and one is wrong"],
+)
+def test_whole_run(
+    codes: list[int], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder has what was built now, and SHA256SUMS what of it may be published."""
+    rows = iter(codes)
+    source = tmp_path / "speedcopy-1.tar.gz"
+
+    def make(_: Path) -> Path:
+        source.touch()
+        return source
+
+    def row(target: Target, *_: object) -> wheels.Row:
+        size = pack(tmp_path, target, b"").stat().st_size
+        return wheels.Row(target.name, target.tag, str(size), "", next(rows))
+
+    monkeypatch.setattr(wheels, "WHEELS", [LINUX, MACOS])
+    monkeypatch.setattr(wheels, "row", row)
+    monkeypatch.setattr(sdist, "build", make)
+    (tmp_path / "speedcopy-1-old.whl").touch()
+    assert wheels.main("--dir", str(tmp_path)) == code
+    listed = (tmp_path / "SHA256SUMS").read_text().splitlines()[1:]
+    assert len(listed) == 1 + len([each for each in codes if each != 1])
+    assert not (tmp_path / "speedcopy-1-old.whl").exists()
 
 
 def test_other_bytes(tmp_path: Path) -> None:

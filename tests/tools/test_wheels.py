@@ -35,11 +35,11 @@ def test_rows_differ() -> None:
 @pytest.mark.parametrize(
     ("tag", "name"),
     [
-        ("cp39-abi3-manylinux_2_28_s390x", "_native.abi3.so"),
+        ("cp39-abi3-manylinux_2_17_s390x", "_native.abi3.so"),
         ("cp39-abi3-musllinux_1_2_aarch64", "_native.abi3.so"),
         ("cp39-abi3-macosx_11_0_arm64", "_native.abi3.so"),
-        ("cp315-abi3.abi3t-manylinux_2_28_x86_64", "_native.abi3t.so"),
-        ("pp311-pypy311_pp73-manylinux_2_28_x86_64", "_native.pypy311-pp73-x86_64-linux-gnu.so"),
+        ("cp315-abi3.abi3t-manylinux_2_17_x86_64", "_native.abi3t.so"),
+        ("pp311-pypy311_pp73-manylinux_2_17_x86_64", "_native.pypy311-pp73-x86_64-linux-gnu.so"),
         ("cp39-abi3-win32", "_native.pyd"),
     ],
 )

@@ -41,10 +41,20 @@ def threads() -> Iterator[Started]:
 
 @contextlib.contextmanager
 def processes(how: str) -> Iterator[Started]:
-    """Processes of the standard library."""
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context(how)) as executor:
-        pool: Any = executor
-        yield executor, lambda: kill(next(iter(pool._processes)))  # noqa: SLF001
+    """Processes of the standard library.
+
+    The one that is killed may hold the lock of the queue. The others then wait for it for ever, and
+    so does the shutdown of CPython 3.11, unless these are killed as well.
+    """
+    executor = ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context(how))
+    pool: Any = executor
+    started: dict[int, Any] = pool._processes  # noqa: SLF001
+    try:
+        yield executor, lambda: kill(next(iter(started)))
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in [*started.values()]:
+            process.kill()
 
 
 @contextlib.contextmanager

@@ -188,8 +188,7 @@ def test_executor_is_shut_down(tree: Path, folder: Path) -> None:
 
 CTRL_C = """
 import sys, time
-from speedcopy import _copy2
-from speedcopy._trees import targets
+from speedcopy._trees import batches, targets
 from speedcopy._trees.copytree import copytree
 
 def slow(*arguments):
@@ -199,7 +198,7 @@ def slow(*arguments):
 def progress(done):
     print(done.files, flush=True)
 
-copy, _copy2.Copier.__call__ = _copy2.Copier.__call__, slow
+copy, batches._copy = batches._copy, slow
 target = targets.Target(int(sys.argv[1]), 2, remote=False)
 targets.target = lambda *_, **__: target
 try:

@@ -48,13 +48,12 @@ int sc_tick(void *caller, int64_t copied, int64_t total)
 #define EXPORTED __declspec(dllexport)
 #endif
 EXPORTED const struct {
-    int (*copy)(const sc_char *, const sc_char *, int, void *, sc_report *);
+    int (*copy)(void *, const sc_char *, const sc_char *, int, sc_report *);
     const char *(*mechanism_name)(int);
 #ifdef SPEEDCOPY_DIRECTORIES_H
     void (*look_at_directories)(sc_directories *);
-    int (*copy_between)(const sc_directories *, const sc_char *, const sc_char *, int, void *,
-                        sc_report *);
-} speedcopy = {sc_copy, sc_mechanism_name, sc_look_at_directories, sc_copy_between};
+    int (*copy_names)(void *, const sc_directories *, const sc_char *, int, int, sc_batch *);
+} speedcopy = {sc_copy, sc_mechanism_name, sc_look_at_directories, sc_copy_names};
 #else
 } speedcopy = {sc_copy, sc_mechanism_name};
 #endif

@@ -25,4 +25,4 @@ def main(usage: str, arguments: list[str]) -> int:
         say("cross", f"missing: {', '.join(missing)}; run: pip install '.[test,machines]'")
         return 2
     function = getattr(importlib.import_module(f"cross.{arguments[0]}"), COMMANDS[arguments[0]])
-    return exit_code("cross", partial(function, *arguments[1:]))
+    return exit_code("cross", partial(function, *arguments[1:]), "what it has built is kept")

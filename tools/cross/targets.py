@@ -24,7 +24,7 @@ ZIG = (sys.executable, "-m", "ziglang")
 #: How a wheel is run: see runs.py.
 RUNS = {
     "native": "the contract, on this machine",
-    "chroot": "the contract, on a Debian of that processor, with qemu-user unless it is x86",
+    "chroot": "the contract, on a Debian of that processor",
     "musl": "the contract, on a CPython for musl",
     "wine": "the contract, on a CPython for Windows under Wine",
     "loader": "the contract with the same code, on an emulated processor",
@@ -82,28 +82,28 @@ class Target(NamedTuple):
 
 TARGETS = (
     Target(
-        *("linux-x86_64", "linux", "x86_64-linux-gnu.2.28"),
-        *("cp39-abi3-manylinux_2_28_x86_64", "native", "amd64"),
+        *("linux-x86_64", "linux", "x86_64-linux-gnu.2.17"),
+        *("cp39-abi3-manylinux_2_17_x86_64", "native", "amd64"),
     ),
     Target(
-        *("linux-i686", "linux", "x86-linux-gnu.2.28"),
-        *("cp39-abi3-manylinux_2_28_i686", "chroot", "i386"),
+        *("linux-i686", "linux", "x86-linux-gnu.2.17"),
+        *("cp39-abi3-manylinux_2_17_i686", "chroot", "i386"),
     ),
     Target(
-        *("linux-aarch64", "linux", "aarch64-linux-gnu.2.28"),
-        *("cp39-abi3-manylinux_2_28_aarch64", "chroot", "arm64"),
+        *("linux-aarch64", "linux", "aarch64-linux-gnu.2.17"),
+        *("cp39-abi3-manylinux_2_17_aarch64", "chroot", "arm64"),
     ),
     Target(
-        *("linux-armv7l", "linux", "arm-linux-gnueabihf.2.28"),
-        *("cp39-abi3-manylinux_2_28_armv7l", "chroot", "armhf"),
+        *("linux-armv7l", "linux", "arm-linux-gnueabihf.2.17"),
+        *("cp39-abi3-manylinux_2_17_armv7l", "chroot", "armhf"),
     ),
     Target(
         *("linux-ppc64le", "linux", "powerpc64le-linux-gnu.2.28"),
         *("cp39-abi3-manylinux_2_28_ppc64le", "chroot", "ppc64el"),
     ),
     Target(
-        *("linux-s390x", "linux", "s390x-linux-gnu.2.28"),
-        *("cp39-abi3-manylinux_2_28_s390x", "chroot", "s390x"),
+        *("linux-s390x", "linux", "s390x-linux-gnu.2.17"),
+        *("cp39-abi3-manylinux_2_17_s390x", "chroot", "s390x"),
     ),
     Target(
         *("linux-riscv64", "linux", "riscv64-linux-gnu.2.39"),
@@ -118,18 +118,23 @@ TARGETS = (
         *("cp39-abi3-musllinux_1_2_aarch64", "musl", "arm64"),
     ),
     Target(
-        *("pypy39-x86_64", "linux", "x86_64-linux-gnu.2.28"),
-        *("pp39-pypy39_pp73-manylinux_2_28_x86_64", "native", "amd64"),
+        *("pypy39-x86_64", "linux", "x86_64-linux-gnu.2.17"),
+        *("pp39-pypy39_pp73-manylinux_2_17_x86_64", "native", "amd64"),
         *("bookworm", "pypy3-dev pypy3"),
     ),
     Target(
-        *("pypy311-x86_64", "linux", "x86_64-linux-gnu.2.28"),
-        *("pp311-pypy311_pp73-manylinux_2_28_x86_64", "chroot", "amd64"),
+        *("pypy311-x86_64", "linux", "x86_64-linux-gnu.2.17"),
+        *("pp311-pypy311_pp73-manylinux_2_17_x86_64", "chroot", "amd64"),
         *("trixie", "pypy3-dev pypy3"),
     ),
     Target(
-        *("abi3t-x86_64", "linux", "x86_64-linux-gnu.2.28"),
-        *("cp315-abi3.abi3t-manylinux_2_28_x86_64", "chroot", "amd64"),
+        *("pypy8-x86_64", "linux", "x86_64-linux-gnu.2.17"),
+        *("pp311-pypy311_pp80-manylinux_2_17_x86_64", "chroot", "amd64"),
+        *("testing", "pypy3-dev pypy3"),
+    ),
+    Target(
+        *("abi3t-x86_64", "linux", "x86_64-linux-gnu.2.17"),
+        *("cp315-abi3.abi3t-manylinux_2_17_x86_64", "chroot", "amd64"),
         *("testing", "libpython3.15-dev"),
     ),
     Target(

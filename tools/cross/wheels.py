@@ -171,6 +171,9 @@ def main(*arguments: str) -> int:
     options = parser.parse_args(arguments)
     python.require()
     targets = chosen(options.names)
+    if not options.names:  # an upload would take what was built before, too
+        for old in options.dir.glob("speedcopy-*"):
+            old.unlink()
     source = sdist.build(options.dir)
     wrong = compared(source, sdist.build) if options.twice else []
     result, code = (f"FAILED: {wrong[0]}", WRONG) if wrong else ("built", OK)
@@ -179,7 +182,7 @@ def main(*arguments: str) -> int:
     for target in targets:
         rows.append(row(target, source, options))
         print(rows[-1], flush=True)
-    tags = tuple(f"-{each.tag}.whl" for each in rows if each.size)
+    tags = tuple(f"-{each.tag}.whl" for each in rows[1:] if each.size and each.code != WRONG)
     files = [source, *(path for path in sorted(options.dir.iterdir()) if path.name.endswith(tags))]
     (options.dir / "SHA256SUMS").write_text(sums(files))
     codes = {each.code for each in rows}

@@ -1,6 +1,7 @@
 /* One copy on a POSIX system: open, run the table, finish or undo, close. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -126,8 +127,8 @@ static int run(sc_job *job, int *refusal)
     return result;
 }
 
-int sc_copy_between(const sc_directories *directories, const sc_char *src, const sc_char *dst,
-                    int flags, void *caller, sc_report *report)
+static int copy(void *caller, const sc_directories *directories, const sc_char *src,
+                const sc_char *dst, int flags, sc_report *report)
 {
     sc_report unread;
     sc_job job = {.src = src,
@@ -156,9 +157,29 @@ int sc_copy_between(const sc_directories *directories, const sc_char *src, const
     return result;
 }
 
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report)
+int sc_copy(void *caller, const sc_char *src, const sc_char *dst, int flags, sc_report *report)
 {
-    return sc_copy_between(NULL, src, dst, flags, caller, report);
+    return copy(caller, NULL, src, dst, flags, report);
+}
+
+/* sc_tick is also called between files, each of which may take less than a tick. */
+int sc_copy_names(void *caller, const sc_directories *directories, const sc_char *names, int count,
+                  int flags, sc_batch *batch)
+{
+    int64_t next_tick = sc_now() + SC_TICK;
+    *batch = (sc_batch){0};
+    for (; batch->done < count; batch->done++, names += strlen(names) + 1) {
+        if (sc_now() >= next_tick) {
+            if (sc_tick_between(caller))
+                return sc_failure(SC_STOPPED, SC_AT_BOTH);
+            next_tick = sc_now() + SC_TICK;
+        }
+        int result = copy(caller, directories, names, names, flags, &batch->last);
+        if (result < 0)
+            return result;
+        batch->copied += batch->last.copied;
+    }
+    return 0;
 }
 
 const char *sc_mechanism_name(int row)

@@ -19,8 +19,19 @@ typedef struct {
 /* Finds out `exact`. */
 void sc_look_at_directories(sc_directories *directories);
 
-/* Does what sc_copy does. src and dst are names in the two directories. */
-int sc_copy_between(const sc_directories *directories, const sc_char *src, const sc_char *dst,
-                    int flags, void *caller, sc_report *report);
+/* How far sc_copy_names has come. sc_tick may read it. */
+typedef struct {
+    int64_t copied; /* bytes of the files that are done */
+    int32_t done;   /* how many these are */
+    sc_report last; /* of the last copy, or of the one that failed */
+} sc_batch;
+
+/*
+ * Copies files from one directory to the other under the same names, as sc_copy does. `names` are
+ * `count` names, each with a NUL behind it. Ends at the first copy that does not return 0, and
+ * returns what that has returned.
+ */
+int sc_copy_names(void *caller, const sc_directories *directories, const sc_char *names, int count,
+                  int flags, sc_batch *batch);
 
 #endif

@@ -114,10 +114,13 @@ __attribute__((constructor)) static void look_at_kernel(void)
         kernel_is_sound = release[0] > 5 || (release[0] == 5 && release[1] >= 3);
 }
 
+/* glibc has it since 2.27, and wheels are for older ones, too: there, it is NULL. */
+ssize_t copy_file_range(int, off_t *, int, off_t *, size_t, unsigned) __attribute__((weak));
+
 /* After copychunk has declined, copy_file_range would copy through the client and not say so. */
 static int is_sound(const sc_job *job)
 {
-    return kernel_is_sound && !job->report->declined[COPYCHUNK_ROW];
+    return kernel_is_sound && copy_file_range && !job->report->declined[COPYCHUNK_ROW];
 }
 
 /*

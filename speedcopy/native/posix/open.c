@@ -67,21 +67,31 @@ static int look_at(sc_job *job, int fd, struct stat *st)
     return result;
 }
 
-static int look_at_name(sc_job *job, int dir, const char *path, struct stat *st)
+static int look_at_name(sc_job *job, int dir, const char *path, struct stat *st, int how)
 {
     int result;
-    SC_REPEAT(job, result, fstatat(dir, path, st, 0));
+    SC_REPEAT(job, result, fstatat(dir, path, st, how));
     if (result < 0)
         memset(st, 0, sizeof *st);
     return result;
+}
+
+/* May another name lead to this file? Where many files are copied at once, both could be written.
+ */
+static int has_other_name(const struct stat *st)
+{
+    return S_ISLNK(st->st_mode) || (S_ISREG(st->st_mode) && st->st_nlink > 1);
 }
 
 /* Checks the name of dst, as shutil does before it opens a file. */
 static int guard_dst(sc_job *job)
 {
     struct stat st;
-    if (look_at_name(job, job->dst_dir, job->dst, &st) < 0)
+    int is_one = job->flags & SC_ONE_NAME;
+    if (look_at_name(job, job->dst_dir, job->dst, &st, is_one ? AT_SYMLINK_NOFOLLOW : 0) < 0)
         return 0;
+    if (is_one && has_other_name(&st))
+        return sc_failure(SC_OTHER_NAME, SC_AT_DST);
     if (sc_same_file(&job->src_st, &st))
         return sc_failure(SC_SAME_FILE, SC_AT_BOTH);
     return S_ISFIFO(st.st_mode) ? sc_failure(SC_NAMED_PIPE, SC_AT_DST) : 0;
@@ -106,7 +116,7 @@ static int may_never_end(const struct stat *st)
 /* Checks the name first: opening a FIFO waits for a writer, opening a device may have effects. */
 static int open_checked(sc_job *job)
 {
-    look_at_name(job, job->src_dir, job->src, &job->src_st);
+    look_at_name(job, job->src_dir, job->src, &job->src_st, 0);
     if (S_ISFIFO(job->src_st.st_mode))
         return refuse_src(job, SC_NAMED_PIPE);
     if (may_never_end(&job->src_st))
@@ -138,7 +148,7 @@ static int open_src(sc_job *job)
     struct stat named = job->src_st;
     if (look_at(job, job->src_fd, &job->src_st) < 0) {
         if (is_listed)
-            look_at_name(job, job->src_dir, job->src, &named);
+            look_at_name(job, job->src_dir, job->src, &named, 0);
         job->src_st.st_dev = named.st_dev; /* for the comparison with dst */
         job->src_st.st_ino = named.st_ino;
     }
@@ -232,8 +242,11 @@ static int open_dst(sc_job *job)
         close(job->dst_fd);
         job->dst_fd = -1;
     }
-    if (code == EEXIST && sc_may_copy_in_place(job) && open_in_place(job))
+    if (code == EEXIST && sc_may_copy_in_place(job) && open_in_place(job)) {
+        if (job->flags & SC_ONE_NAME && has_other_name(&job->dst_st))
+            return sc_failure(SC_OTHER_NAME, SC_AT_DST);
         return sc_same_file(&job->src_st, &job->dst_st) ? sc_failure(SC_SAME_FILE, SC_AT_BOTH) : 0;
+    }
     int refused = guard_dst(job);
     return refused ? refused : open_plainly(job);
 }

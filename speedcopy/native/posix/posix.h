@@ -227,6 +227,9 @@ int64_t sc_tick_in_time(sc_job *job, int64_t now, int is_short);
 /* ticks.c: with SC_TELL_END, calls sc_tick at the end. Not 0: the copy has to stop. */
 int sc_final_tick(sc_job *job);
 
+/* ticks.c: calls sc_tick between two copies. Not 0: no other copy may begin. */
+int sc_tick_between(void *caller);
+
 static inline int sc_failure(int code, int place)
 {
     return -(code | place);

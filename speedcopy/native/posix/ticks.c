@@ -14,15 +14,27 @@ int64_t sc_now(void)
     return (int64_t)now.tv_sec * 1000 * SC_MILLISECOND + now.tv_nsec;
 }
 
-/* Python is not called again once the copy stops. If a callback forks, the child stops copying. */
-static int tick(sc_job *job, int64_t total)
+/* If a callback forks, the child stops copying. */
+static int call(void *caller, int64_t copied, int64_t total, int *forked)
 {
     pid_t parent = getpid();
-    if (!job->cancelled && sc_tick(job->caller, job->copied, total))
-        job->cancelled = 1;
-    if (getpid() != parent)
-        job->cancelled = job->forked = 1;
+    int stops = sc_tick(caller, copied, total);
+    *forked = getpid() != parent;
+    return stops || *forked;
+}
+
+/* Python is not called again once the copy stops. */
+static int tick(sc_job *job, int64_t total)
+{
+    if (!job->cancelled)
+        job->cancelled = call(job->caller, job->copied, total, &job->forked);
     return job->cancelled;
+}
+
+int sc_tick_between(void *caller)
+{
+    int forked;
+    return call(caller, 0, 0, &forked);
 }
 
 int sc_interrupted(sc_job *job)

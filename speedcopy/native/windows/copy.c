@@ -216,7 +216,7 @@ static int run(sc_job *job, int wants_size)
     return result;
 }
 
-int sc_copy(const sc_char *src, const sc_char *dst, int flags, void *caller, sc_report *report)
+int sc_copy(void *caller, const sc_char *src, const sc_char *dst, int flags, sc_report *report)
 {
     sc_report unread;
     sc_char *memory[2] = {NULL, NULL};
