@@ -18,7 +18,7 @@ import _cffi_backend  # noqa: F401 (the extension needs it, and PyInstaller sees
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from speedcopy._native import Batch, CData, Directories, Report
+    from speedcopy._native import Batch, CData, Report
     from speedcopy._types import Progress
 
 NULL = ffi.NULL
@@ -111,13 +111,6 @@ def new_report() -> Report:
     return report
 
 
-def look_at_directories(src_dir: int, dst_dir: int) -> Directories:
-    """Two open directories for :func:`copy`, which then takes names in them."""
-    directories: Directories = ffi.new("sc_directories *", (src_dir, dst_dir))
-    lib.sc_look_at_directories(directories)
-    return directories
-
-
 def new_batch() -> Batch:
     """Makes what :func:`copy_names` fills in."""
     batch: Batch = ffi.new("sc_batch *")
@@ -139,7 +132,8 @@ def copy(
 
 
 def copy_names(
-    directories: Directories,
+    src: bytes,
+    dst: bytes,
     names: list[bytes],
     flags: int,
     progress: Optional[Progress],
@@ -147,7 +141,7 @@ def copy_names(
 ) -> int:
     """Copies files of one directory to another, as :func:`copy` does, up to one that fails."""
     joined = b"\0".join(names)
-    return call(lib.sc_copy_names, progress, directories, joined, len(names), flags, batch)
+    return call(lib.sc_copy_names, progress, src, dst, joined, len(names), flags, batch)
 
 
 def call(function: Callable[..., int], progress: Optional[Progress], *arguments: object) -> int:

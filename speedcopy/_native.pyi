@@ -14,13 +14,6 @@ class Report(Protocol):
     declined: list[int]
     refused: list[int]
 
-class Directories(Protocol):
-    """Two open directories, an ``sc_directories *``."""
-
-    src: int
-    dst: int
-    exact: int
-
 class Batch(Protocol):
     """An ``sc_batch *``: how far a call for many files has come."""
 
@@ -51,11 +44,11 @@ class _Lib(Protocol):
         flags: int,
         report: Report | CData,
     ) -> int: ...
-    def sc_look_at_directories(self, directories: Directories) -> None: ...
     def sc_copy_names(
         self,
         caller: CData,
-        directories: Directories,
+        src: bytes,
+        dst: bytes,
         names: bytes,
         count: int,
         flags: int,

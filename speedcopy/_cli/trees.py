@@ -78,6 +78,7 @@ def _copy_tree(src: str, dst: str, options: argparse.Namespace, shown: Meter) ->
         dirs_exist_ok=True,
         metadata=metadata,
         own={},
+        known={},
         umask=umask,
     )
     files = total = 0

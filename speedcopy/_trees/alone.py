@@ -76,9 +76,15 @@ class Alone:
 
 
 def folded(name: Union[str, bytes]) -> str:
-    """The same for all names that some file system takes for one."""
+    """The same for names that a file system takes for one.
+
+    Many ignore case and the form of letters, vfat and exFAT dots and blanks at the end, HFS+ and
+    ext4 with casefold letters that are not seen (category Cf).
+    """
     if isinstance(name, bytes):
         name = os.fsdecode(name)
-    if name.isascii():
-        return name.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name).casefold()
+        name = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+        name = unicodedata.normalize("NFKC", name)
+    return name.lower().rstrip(". ")

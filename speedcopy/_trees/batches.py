@@ -12,9 +12,9 @@ from speedcopy import _engine
 from speedcopy._copy2 import Copier
 from speedcopy._copyfile import Options
 from speedcopy._errors import OtherNameError
-from speedcopy._fallback import copy_metadata
 from speedcopy._trees.as_cp import refuse_dst
 from speedcopy._trees.between import Between
+from speedcopy._trees.links import copy_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,10 +80,12 @@ class Stopped(Exception):  # noqa: N818
 class Watch:
     """How far a batch in this process has come, and how it is asked to stop."""
 
-    __slots__ = ("copied", "done", "many", "stopped")
+    __slots__ = ("copied", "done", "many", "outcome", "stopped")
 
     def __init__(self) -> None:
         self.copied = 0
+        #: Of a batch that has raised.
+        self.outcome: Optional[Outcome] = None
         #: A call for many files.
         self.many: Optional[Between] = None
         #: Without the file that is being copied.
@@ -119,6 +121,10 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
     failed: list[tuple[int, str]] = []
     later: list[int] = []
     index = 0
+
+    def outcome() -> Outcome:
+        return Outcome(index, watch.done, failed, copier.skip, tuple(later))
+
     try:
         while index < len(names) and not watch.stopped:
             done, copied = 1, 0
@@ -133,10 +139,11 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
             index += done
             many.forget()
             watch.done += copied
-    finally:
-        watch.many = None
-        many.close()
-    return Outcome(index, watch.done, failed, copier.skip, tuple(later))
+    except BaseException:
+        index, watch.done = index + many.done, watch.done + many.copied
+        watch.outcome = outcome()
+        raise
+    return outcome()
 
 
 def audit_batch(batch: Batch) -> None:
@@ -158,7 +165,7 @@ def link_batch(batch: Batch) -> Outcome:
     failed: list[tuple[int, str]] = []
     for index, name in enumerate(names):
         with _failures(failed, index):
-            copy_link(src + name, dst + name, how.metadata)
+            copy_link(src + name, dst + name, how.metadata, replaces=how.as_cp)
     return Outcome(len(names), 0, failed)
 
 
@@ -231,9 +238,3 @@ def _is_equal(src: str, dst: str) -> bool:
         return filecmp.cmp(src, dst, shallow=False)
     except OSError:
         return False
-
-
-def copy_link(src: str, dst: str, metadata: Optional[str]) -> None:
-    """Makes a link that leads where ``src`` leads."""
-    os.symlink(os.readlink(src), dst)
-    copy_metadata(src, dst, metadata, follow_symlinks=False)

@@ -10,17 +10,15 @@ from speedcopy import _engine, _loader, _results
 if TYPE_CHECKING:
     from speedcopy._copy2 import Copier
     from speedcopy._copyfile import Options
-    from speedcopy._native import Batch, Directories
+    from speedcopy._native import Batch
 
 _native = _loader.native
-
-_DIRECTORY = sum(getattr(os, name, 0) for name in ("O_PATH", "O_DIRECTORY", "O_CLOEXEC"))
 
 
 class Between:
     """Copies names of one directory to another, as a Copier copies paths.
 
-    Both directories are open until :meth:`close`. That saves time on a local file system, and costs
+    The native layer opens both directories. That saves time on a local file system, and costs
     requests on a share.
     """
 
@@ -41,26 +39,9 @@ class Between:
         self._tried = False
         #: By index, what is to be raised when it is the turn of that name.
         self._refusals: dict[int, BaseException] = {}
-        self._open: list[int] = []
-        self._directories: Optional[Directories] = None
         self._batch: Optional[Batch] = None
-        if _native is None or not copier.is_native or not opened:
-            return
-        self._batch = _native.new_batch()
-        try:
-            self._open.append(os.open(src, _DIRECTORY))
-            self._open.append(os.open(dst, _DIRECTORY))
-            self._directories = _native.look_at_directories(*self._open)
-        except BaseException as why:
-            self.close()
-            if not isinstance(why, OSError):
-                raise
-
-    def close(self) -> None:
-        """Closes the directories."""
-        while self._open:
-            os.close(self._open.pop())
-        self._directories = None
+        if _native is not None and copier.is_native and opened:
+            self._batch = _native.new_batch()
 
     @property
     def done(self) -> int:
@@ -80,26 +61,28 @@ class Between:
     def copy(self, start: int) -> Optional[tuple[int, int]]:
         """Copies from the name with this index on, up to one that fails.
 
-        Returns how many were copied, and their bytes; None if the directories are not open. Raises
-        the error of the first name, and at any time what the callback raises.
+        Returns how many were copied, and their bytes; None if a Copier has to copy. Raises the
+        error of the first name, and at any time what the callback raises.
         """
         batch = self._batch
-        if _native is None or batch is None or self._directories is None:
-            return None
-        self._audit()
+        if batch is not None:
+            self._audit()
         if start in self._refusals:
             raise self._refusals.pop(start)
+        if _native is None or batch is None:
+            return None
         # What the first one finds useless is not tried for the others.
         end = len(self._names) if self._tried else start + 1
         end = min([end, *(index for index in self._refusals if index > start)])
         self._tried = True
-        names = [os.fsencode(name) for name in self._names[start:end]]
+        src, dst, *names = map(os.fsencode, (self._src, self._dst, *self._names[start:end]))
         flags, callback = self._copier.flags, self._options.progress
-        result = _native.copy_names(self._directories, names, flags, callback, batch)
+        result = _native.copy_names(src, dst, names, flags, callback, batch)
         if not result:
             self._copier.learn(batch.last)
-        elif _results.lacks_descriptors(result):
-            self.close()
+        elif _results.left_to_python(result) is not None or _results.lacks_descriptors(result):
+            self._batch = None
+            self._copier.audits = False  # all of these names were reported
         else:
             self._refuse(start + batch.done, result)
             if not batch.done:
@@ -122,7 +105,7 @@ class Between:
             src, dst = self._src + name, self._dst + name
             try:
                 _engine.audit(src, dst, src, dst, self._options.metadata)
-            except BaseException as why:  # noqa: BLE001
+            except Exception as why:  # noqa: BLE001
                 self._refusals[index] = why
                 if not isinstance(why, OSError):
                     return  # the copies end there

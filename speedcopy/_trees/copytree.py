@@ -60,7 +60,7 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
         msg = f"workers must be at least 1, not {workers}"
         raise ValueError(msg)
     check_metadata(metadata)
-    settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {})
+    settings = Settings(symlinks, ignore, ignore_dangling_symlinks, dirs_exist_ok, metadata, {}, {})
     copy_tree(
         src, dst, settings, copy_function, workers=workers, executor=executor, progress=progress
     )

@@ -21,6 +21,7 @@ from speedcopy._trees.entries import (
     Settings,
     errors_of,
     found_in,
+    has_other_name,
     kind_of,
     prefix_of,
     real_name,
@@ -88,7 +89,7 @@ class Directory:
         self.unfinished = 1
         #: The tree has made dst itself.
         self.fresh = False
-        #: dst, or a directory between the tree's dst and this one, was there and is a link.
+        #: dst, or a directory between the tree's dst and this one, may have another name in dst.
         self.linked: bool = parent is not None and parent.linked
         #: Of src, where dst is made as GNU cp makes it.
         self.mode = 0o777
@@ -153,7 +154,7 @@ class Directory:
             is_followed = settings.umask is None or not os.path.islink(self.dst)
             if not (settings.dirs_exist_ok and is_followed and os.path.isdir(self.dst)):
                 raise
-            self.linked |= self.parent is not None and os.path.islink(self.dst)
+            self.linked |= has_other_name(self.dst, settings)
         else:
             self.fresh = True
             if self.parent is not None:

@@ -36,6 +36,8 @@ class Settings(NamedTuple):
     dirs_exist_ok: bool
     metadata: Optional[Metadata]
     own: Own
+    #: The names of the directories in dst that were there, by device and inode.
+    known: dict[tuple[int, int], Path]
     #: Not None for ``speedcopy cp``: modes are GNU cp's, and links in dst are not followed.
     umask: Optional[int] = None
 
@@ -90,6 +92,15 @@ def prefix_of(path: Path) -> str:
 def real_name(path: Path) -> Union[str, bytes]:
     """The name of a file itself, where a path leads to it by links."""
     return os.path.basename(os.path.realpath(path))
+
+
+def has_other_name(dst: Path, settings: Settings) -> bool:
+    """Whether a directory that was there may have another name in dst: a link, a bind mount."""
+    st = os.stat(dst)
+    key = st.st_dev, st.st_ino
+    if os.path.islink(dst) or key in settings.own:
+        return True
+    return st.st_ino not in NO_INODES and settings.known.setdefault(key, dst) != dst
 
 
 def errors_of(why: object, src: object, dst: object) -> Errors:

@@ -7,8 +7,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, Optional
 
-from speedcopy._trees.batches import copy_link
 from speedcopy._trees.entries import Kind, Settings, errors_of
+from speedcopy._trees.links import copy_link
 from speedcopy._trees.tasks import TICK, add_note
 from speedcopy._types import Done
 
@@ -62,7 +62,8 @@ class InOrder:
             src, dst = directory.src_prefix + name, directory.dst_prefix + name
             try:
                 if kind is Kind.LINK:
-                    copy_link(src, dst, self._settings.metadata)
+                    is_cp = self._settings.umask is not None
+                    copy_link(src, dst, self._settings.metadata, replaces=is_cp)
                 else:
                     self._copy_function(src, dst)
             except OSError as why:

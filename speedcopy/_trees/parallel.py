@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import time
 from concurrent.futures import Executor, wait
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Optional
 
 from speedcopy._trees.alone import Alone
 from speedcopy._trees.batches import Batch, How, audit_batch, copy_batch, link_batch
 from speedcopy._trees.entries import Kind, Settings, errors_of
 from speedcopy._trees.executors import Inline, Threads, is_elsewhere
+from speedcopy._trees.running import Running
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
-from speedcopy._trees.tasks import TICK, Task, add_note, next_ended, open_directory
+from speedcopy._trees.tasks import TICK, Task, add_note, open_directory
 from speedcopy._types import Done, TreeProgress
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ class Parallel:
         # Enough that no worker waits for the calling thread. More would only be a longer way from
         # the listing to the copy: a server's client forgets after 1 s what a listing has said.
         self._window = target.workers + max(1, target.workers // 2)
-        self._running: dict[int, Task] = {}
-        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._serial = 0
+        self._running = Running()
         self._alone = Alone()
         self._done, self._next_tick = Done(0, 0), time.perf_counter() + TICK
 
@@ -87,21 +85,22 @@ class Parallel:
 
     def _stop(self, error: BaseException) -> None:
         """Begins with nothing more, waits for what is being copied, and notes what is missing."""
-        tasks = list(self._running.values())
+        tasks = self._running.tasks()
         for task in tasks:
             task.watch.stopped = True
         wait([task.future for task in tasks if not task.future.cancel()])
         self._own.shutdown()
         for task in tasks:
             with contextlib.suppress(BaseException):
-                self._done = task.settle(self._done, self._alone) if task.names else self._done
+                if task.names:
+                    self._done = task.settle(self._done, self._alone, is_given_up=True)
         add_note(error, self._done, tasks, self._schedule.close() + self._alone.left())
 
     def _start_next(self) -> bool:
         """Goes a step on; returns whether there was one."""
         child = self._schedule.next_to_open()
         if child is not None:
-            self._start(
+            self._running.start(
                 Task(child, self._opened), self._others, open_directory, child, self._settings
             )
             return True
@@ -146,46 +145,33 @@ class Parallel:
         self._alone.remove_first()
         return True
 
-    def _start(
-        self, task: Task, executor: Executor, function: Callable[..., object], *arguments: object
-    ) -> None:
-        self._serial = serial = self._serial + 1
-        self._running[serial] = task
-        task.future = executor.submit(function, *arguments)
-        task.future.add_done_callback(lambda _: self._ended.put(serial))
-
     def _copy(self, task: Task, *, alone: bool = False, heard: bool = False) -> None:
         directory = task.directory
         directory.unfinished += 1
         skip = self._skip.get(directory.places, 0)
-        is_file = task.kind is Kind.FILE
-        how = self._how._replace(files=is_file, fresh=directory.fresh, skip=skip)
+        how = self._how._replace(files=task.kind is Kind.FILE, fresh=directory.fresh, skip=skip)
         how = how._replace(alone=alone, heard=heard)
         batch = Batch(directory.src_prefix, directory.dst_prefix, task.names, how)
         if task.kind is Kind.LINK:
             # By this process: another one that makes a link again would find it there.
-            self._start(task, self._others, link_batch, batch)
+            how = how._replace(metadata=self._settings.metadata)  # as in shutil, all of a link
+            self._running.start(task, self._others, link_batch, batch._replace(how=how))
             return
-        if not self._elsewhere:
-            self._start(task, self._files, copy_batch, batch, task.watch)
-            return
-        audit_batch(batch)
-        self._start(task, self._files, copy_batch, batch)
+        if self._elsewhere:
+            audit_batch(batch)
+        watch = [] if self._elsewhere else [task.watch]
+        self._running.start(task, self._files, copy_batch, batch, *watch)
 
     def _settle(self) -> None:
         """Waits for a task to end, and takes what has ended."""
-        serial = next_ended(self._ended, TICK)
-        while serial is not None:
-            task = self._running[serial]
+        for task in self._running.ended():
             task.then(task)
-            del self._running[serial]
-            serial = next_ended(self._ended, 0)
         self._report()
 
     def _report(self, *, at_the_end: bool = False) -> None:
         if self._progress is None or not (at_the_end or time.perf_counter() >= self._next_tick):
             return
-        watches = [task.watch for task in self._running.values()]
+        watches = [task.watch for task in self._running.tasks()]
         under_way = sum(max(watch.copied, watch.done) for watch in watches)
         self._progress(Done(self._done.files, self._done.bytes + under_way))
         self._next_tick = time.perf_counter() + TICK
@@ -205,7 +191,7 @@ class Parallel:
         elif self._settings.ignore is None:
             self._made(task)
         else:
-            self._start(Task(child, self._made), self._others, child.make, self._settings)
+            self._running.start(Task(child, self._made), self._others, child.make, self._settings)
 
     def _made(self, task: Task) -> None:
         child = task.directory
@@ -235,7 +221,7 @@ class Parallel:
         directory.unfinished -= 1
         if not directory.unfinished:
             task = Task(directory, self._finished)
-            self._start(task, self._others, directory.finish, self._settings)
+            self._running.start(task, self._others, directory.finish, self._settings)
 
     def _finished(self, task: Task) -> None:
         task.future.result()

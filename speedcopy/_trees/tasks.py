@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import queue
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 from speedcopy._trees.batches import Outcome, Watch
 from speedcopy._trees.entries import Kind
@@ -53,9 +52,9 @@ class Task:
         self.names.append(name)
         return len(self.names)
 
-    def settle(self, done: Done, alone: Alone) -> Done:
+    def settle(self, done: Done, alone: Alone, *, is_given_up: bool = False) -> Done:
         """Notes the errors of the copies, and adds the others to what is done."""
-        outcome: Outcome = self.future.result()
+        outcome: Outcome = (is_given_up and self.watch.outcome) or self.future.result()
         for index, text in outcome.failed:
             self.directory.fail(self.positions[index], self.names[index], text)
         self.watch = Watch()
@@ -79,13 +78,6 @@ def open_directory(directory: Directory, settings: Settings) -> bool:
     if settings.ignore is None:
         directory.make(settings)
     return True
-
-
-def next_ended(ended: queue.SimpleQueue[int], timeout: float) -> Optional[int]:
-    """The next number in a queue, or None if there is none in time."""
-    with contextlib.suppress(queue.Empty):
-        return ended.get(timeout=timeout)
-    return None
 
 
 def add_note(error: BaseException, done: Done, tasks: Iterable[Task], left: list[str]) -> None:

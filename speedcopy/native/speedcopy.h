@@ -2,7 +2,8 @@
  * The contract between the native layer and Python.
  *
  * This header is read twice: by the C compiler, and by build_ffi.py, which makes the cffi
- * declarations from it. Nothing is declared anywhere else.
+ * declarations from it. What only some platforms have is in headers of theirs, read in the same
+ * way.
  *
  * sc_copy() does one whole copy: it opens both files, checks their types, tries the mechanisms
  * of the platform's table in order until one has moved the bytes, and closes both files. No
@@ -14,9 +15,9 @@
  *
  * sc_copy() returns 0, or the negated sum of a code and a place. The code is an errno (Windows: a
  * Win32 code), or a value of sc_code; the place is a value of sc_place. After a failed copy, src is
- * unchanged, a dst that this call created is removed, and an existing dst that was written to is
- * truncated to the bytes that had been copied. Refused metadata is an error, too, but all data is
- * copied then, and dst stays.
+ * unchanged, a dst that this call created is removed (not with SC_NAME_IS_FREE), and an existing
+ * dst that was written to is truncated to the bytes that had been copied. Refused metadata is an
+ * error, too, but all data is copied then, and dst stays.
  */
 #ifndef SPEEDCOPY_H
 #define SPEEDCOPY_H

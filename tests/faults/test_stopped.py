@@ -150,6 +150,24 @@ def test_after_many_callbacks(worker: Worker, folder: Path, progress: str) -> No
     assert os.listdir(folder) == ["src"]
 
 
+@pytest.mark.parametrize("old", [None, b"old"], ids=["new", "existing"])
+@pytest.mark.parametrize("call", ["futimens", "fchmod"])
+def test_ctrl_c_in_metadata(worker: Worker, folder: Path, call: str, old: Optional[bytes]) -> None:
+    """All data has been copied by then: an existing dst keeps it, a new one is removed."""
+    (folder / "src").write_bytes(b"data" * 25)
+    (folder / "src").chmod(0o666)
+    if old is not None:
+        (folder / "dst").write_bytes(old)
+    stop = signalled(call, signal.SIGINT, where="dst")
+    result = worker.copy(folder / "src", folder / "dst", stop, metadata="strict")
+    assert result.failure
+    assert result.calls.count(call) == 1
+    if old is None:
+        assert not (folder / "dst").exists()
+    else:
+        assert (folder / "dst").read_bytes() == b"data" * 25
+
+
 def stopped_by(error: BaseException, copy: Callable[[Any], object]) -> bool:
     """Whether just what its progress raises comes out of a copy."""
 

@@ -74,7 +74,6 @@ class System:
         self.tick = tick
         self.volume = Volume(script)
         self.files: set[int] = set()
-        self.borrowed: set[int] = set()
         machine.serve = self.serve
 
     def serve(self, name: str) -> int:
@@ -122,8 +121,8 @@ class System:
         return value
 
     def host_fd(self, fd: int) -> int:
-        """A descriptor that the copy has opened or was given."""
-        if fd not in self.files | self.borrowed:
+        """A descriptor that the copy has opened."""
+        if fd not in self.files:
             raise DarwinError(darwin.EBADF)
         return fd
 

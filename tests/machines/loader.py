@@ -102,8 +102,8 @@ class Image:
         self.is_checked = "__asan_init" in self.imports
         names = ("speedcopy", "_speedcopy")
         (exported,) = [each for each in binary.exported_symbols if each.name in names]
-        functions = (self._read(exported.value + at) for at in (0, 8, 16, 24))
-        self.copy, self.mechanism_name, self.look_at_directories, self.copy_names = functions
+        functions = (self._read(exported.value + at) for at in (0, 8, 16))
+        self.copy, self.mechanism_name, self.copy_names = functions
 
     def _load_macho(self, binary: lief.MachO.Binary) -> None:
         self.segments = {

@@ -28,7 +28,6 @@ from machines.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from collections.abc import Set as AbstractSet
 
 ROOT = Path(__file__).parents[2]
 
@@ -127,23 +126,12 @@ class Native:
         return self._copy(self.image.copy, caller, names, (flags,), report, report)
 
     def copy_names(
-        self, caller: Any, directories: Any, names: bytes, count: int, flags: int, batch: Any
+        self, caller: Any, src: bytes, dst: bytes, names: bytes, count: int, flags: int, batch: Any
     ) -> int:
         """sc_copy_names."""
-        given = (bytes(self.ffi.buffer(directories)), names + b"\0")
-        borrowed = {directories.src, directories.dst}
+        given = (src + b"\0", dst + b"\0", names + b"\0")
         at = self.image.copy_names
-        return self._copy(at, caller, given, (count, flags), batch, batch.last, borrowed)
-
-    def look_at_directories(self, directories: Any) -> None:
-        """sc_look_at_directories."""
-        with signals(signal.SIG_BLOCK), self.machine() as (machine, system):
-            system.borrowed |= {directories.src, directories.dst}
-            found = machine.put(bytes(self.ffi.buffer(directories)))
-            machine.call(self.image.look_at_directories, found)
-            size = self.ffi.sizeof("sc_directories")
-            self.ffi.buffer(directories)[:] = machine.read(found, size)
-            machine.free(found)
+        return self._copy(at, caller, given, (count, flags), batch, batch.last)
 
     def _copy(
         self,
@@ -153,13 +141,11 @@ class Native:
         numbers: tuple[int, ...],
         filled: Any,
         report: Any,
-        borrowed: AbstractSet[int] = frozenset(),
     ) -> int:
         """Calls a function that copies, and that fills in a struct with a report."""
         size = len(self.ffi.buffer(filled)) if filled else 0
         self.copies += 1
-        with signals(signal.SIG_BLOCK), self.machine() as (machine, system):
-            system.borrowed |= borrowed
+        with signals(signal.SIG_BLOCK), self.machine() as (machine, _):
             blocks = [machine.put(data) for data in given]
             found = machine.put(b"\xa5" * size) if filled else 0
             handle = int(self.ffi.cast("uintptr_t", caller))
@@ -197,7 +183,6 @@ class Lib:
         self._native = native
         self.sc_copy = native.copy
         self.sc_copy_names = native.copy_names
-        self.sc_look_at_directories = native.look_at_directories
         self.sc_mechanism_name = native.mechanism_name
 
     def __getattr__(self, name: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 
 import pytest
 from machines import darwin
@@ -75,8 +74,8 @@ def test_between_directories(copies: Copies, old: int | None) -> None:
         copies.dst.rename(copies.folder / "new" / "src")
     options = Options(metadata="strict", name="any" if old else "free")
     prefixes = (os.path.join(copies.folder, ""), os.path.join(copies.folder, "new", ""))
-    with closing(Between(Copier(options), options, *prefixes, ["src"])) as many:
-        assert many.copy(0) == (1, len(copies.content))
+    many = Between(Copier(options), options, *prefixes, ["src"])
+    assert many.copy(0) == (1, len(copies.content))
     dst = copies.folder / "new" / "src"
     assert dst.read_bytes() == copies.content
     assert copies.script.calls.count("fclonefileat") == (old is None)

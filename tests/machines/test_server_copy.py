@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
 
 import pytest
@@ -293,8 +292,8 @@ def test_between_directories(copies: Copies, old: Optional[int]) -> None:
         copies.dst.rename(copies.folder / "new" / "src")
     options = Options(metadata="strict", name="any" if old else "free")
     prefixes = (os.path.join(copies.folder, ""), os.path.join(copies.folder, "new", ""))
-    with closing(Between(Copier(options), options, *prefixes, ["src"])) as many:
-        assert many.copy(0) == (1, len(copies.content))
+    many = Between(Copier(options), options, *prefixes, ["src"])
+    assert many.copy(0) == (1, len(copies.content))
     dst = copies.folder / "new" / "src"
     assert dst.read_bytes() == copies.content
     assert copies.script.calls.count(SERVER_COPY) == (old is None)

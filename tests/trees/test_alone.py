@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import pytest
+from support.filesystems import UnavailableError, run
 from support.layout import pattern
 from support.sizes import MIB
 
@@ -64,6 +65,16 @@ def directories(dst: Path) -> None:
     (dst / "e").symlink_to("d")
 
 
+def bound(dst: Path) -> None:
+    """A directory that is another one's by a bind mount."""
+    write(dst, ["d/b"])
+    (dst / "e").mkdir()
+    try:
+        run("mount", "--bind", str(dst / "d"), str(dst / "e"))
+    except UnavailableError as why:
+        pytest.skip(str(why))
+
+
 NAMES = ["a", "b", "c", "d/b", "d/f/g", "e/b", "e/f/g"]
 LAYOUTS: dict[str, Callable[[Path], None]] = {
     "hard links": hard_links,
@@ -71,6 +82,7 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "links": links,
     "dangling link": dangling,
     "linked directories": directories,
+    "bound directories": bound,
 }
 
 
@@ -123,6 +135,11 @@ def test_one_file(
     monkeypatch.setattr(speedcopy, "SPEEDCOPY_DISABLE", not native)
     overlaps = Overlaps(monkeypatch)
     copytree(folder / "src", folder / "ours", dirs_exist_ok=True)
+    if layout == "bound directories":
+        for top in ("ours", "theirs"):
+            run("umount", str(folder / top / "e"))
+        shutil.rmtree(folder / "ours" / "e")
+        (folder / "ours" / "e").symlink_to("d")
     # A copy that is refused, and made later, may be refused beside another one.
     contents = [(folder / "src" / name).read_bytes() for name in NAMES]
     for name in NAMES:
@@ -131,7 +148,7 @@ def test_one_file(
             theirs, ours = ((folder / top / name).read_bytes() for top in ("theirs", "ours"))
             assert ours == theirs
     assert os.path.islink(folder / "ours" / "a") == os.path.islink(folder / "theirs" / "a")
-    if layout == "linked directories":
+    if layout in ("linked directories", "bound directories"):
         assert not overlaps.found
 
 
@@ -190,7 +207,11 @@ def test_what_waits_is_in_the_note(folder: Path, monkeypatch: pytest.MonkeyPatch
         (b"A", "a", True),
         (b"\xff", "\udcff", True),
         ("a", "b", False),
-        ("a", "a ", False),
+        ("a", "a.", True),
+        ("a", "a. .", True),
+        ("a\u200d", "A", True),
+        ("a", " a", False),
+        (".", "..", True),
     ],
 )
 def test_folded(name: Any, other: Any, same: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import re
 import signal
@@ -14,10 +15,12 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from support.descriptors import descriptors
 from support.python import importing
 
 from speedcopy import _copy2
 from speedcopy._copy2 import copy2
+from speedcopy._trees import batches
 from speedcopy._trees.copytree import copytree
 from speedcopy._trees.targets import Target
 
@@ -226,6 +229,66 @@ def test_ctrl_c(workers: str, tree: Path, folder: Path) -> None:
     copied = len(list((folder / "dst").glob("*/*")))
     assert copied < FILES
     assert len(list(tree.glob("*/*"))) == FILES
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, Broke])
+def test_what_was_done_is_counted(
+    stop: type[BaseException], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of the batch that was interrupted are done, or missing, each by itself."""
+    (folder / "src").mkdir()
+    for name in "abcd":
+        (folder / "src" / name).write_bytes(b"x")
+    copied: list[str] = []
+    copy = batches._copy  # noqa: SLF001
+
+    def stops(copier: Any, many: Any, batch: Any, index: int) -> tuple[int, int]:
+        if copied:
+            raise stop
+        copied.append(batch.names[index])
+        return copy(copier, many, batch, index)
+
+    monkeypatch.setattr(batches, "_copy", stops)
+    with pytest.raises(stop) as caught:
+        copytree(folder / "src", folder / "dst", workers=1)
+    (note,) = caught.value.__notes__  # type: ignore[attr-defined]
+    assert note.startswith("copytree ended after 1 files.")
+    assert {name for name in "abcd" if repr(str(folder / "src" / name)) in note} == {
+        name for name in "abcd" if name not in copied
+    }
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer here")
+@pytest.mark.filterwarnings(  # a scandir that is interrupted as it is made is closed by its end
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_anywhere(workers: int, folder: Path) -> None:
+    """No descriptor is left, whenever a signal handler raises; then all can be copied."""
+    for number in range(300):
+        (folder / "src" / str(number % 3)).mkdir(parents=True, exist_ok=True)
+        (folder / "src" / str(number % 3) / str(number)).write_bytes(b"x" * number)
+
+    def handler(*_: object) -> None:
+        raise Broke
+
+    before = signal.signal(signal.SIGALRM, handler)
+    opened = descriptors()
+    try:
+        for number in range(60):
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 * number)
+            try:
+                copytree(folder / "src", folder / str(number), workers=workers)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except Broke:
+                pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    gc.collect()
+    assert descriptors() == opened
+    copytree(folder / "src", folder / "59", dirs_exist_ok=True, workers=workers)
+    assert not [one for one in threading.enumerate() if one.name == "speedcopy"]
 
 
 AT_EXIT = """

@@ -304,6 +304,9 @@ CASES = [
     TreeCase("umask", TREE, around=lambda: umask(0o077)),
     TreeCase("attributes", (*TREE, *map(xattr, ["src/b", "src/sub", "src/sub/sub/f", "src"]))),
     TreeCase("copy", (*TREE, xattr("src/b")), options={"copy_function": shutil.copy}),
+    TreeCase(
+        "copy, links as links", LINKS, options={"copy_function": shutil.copy, "symlinks": True}
+    ),
     # what cannot be copied
     TreeCase("named pipe", (*TREE, fifo("src/pipe"), fifo("src/sub/pipe"))),
     TreeCase("socket", (*TREE, unix_socket("src/socket"))),

@@ -51,9 +51,9 @@ EXPORTED const struct {
     int (*copy)(void *, const sc_char *, const sc_char *, int, sc_report *);
     const char *(*mechanism_name)(int);
 #ifdef SPEEDCOPY_DIRECTORIES_H
-    void (*look_at_directories)(sc_directories *);
-    int (*copy_names)(void *, const sc_directories *, const sc_char *, int, int, sc_batch *);
-} speedcopy = {sc_copy, sc_mechanism_name, sc_look_at_directories, sc_copy_names};
+    int (*copy_names)(void *, const sc_char *, const sc_char *, const sc_char *, int, int,
+                      sc_batch *);
+} speedcopy = {sc_copy, sc_mechanism_name, sc_copy_names};
 #else
 } speedcopy = {sc_copy, sc_mechanism_name};
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "posix.h"
+#include "core.h"
 
 /*
  * If src ends with a hole, dst does not have its size yet. src may also have been truncated
@@ -104,7 +104,7 @@ static int run(sc_job *job, int *refusal)
 {
     int result = sc_open_src(job);
     /* a row may make dst; otherwise dst is opened for the others */
-    if (result == 0 && sc_run_table(job) < 0)
+    if (result == 0 && sc_run_table(job) < 0 && !job->cancelled)
         result = sc_open_dst(job);
     if (result == 0 && !job->cancelled) {
         int code = sc_run_table(job);
@@ -114,8 +114,10 @@ static int run(sc_job *job, int *refusal)
             code = finish(job);
         if (code == 0 && job->flags & (SC_COPY_MODE | SC_COPY_TIMES | SC_COPY_XATTRS))
             *refusal = sc_copy_metadata(job);
-        if (code == 0)
+        if (code == 0) {
             code = sc_close(&job->dst_fd);
+            job->touched = code < 0; /* all data is there: a signal in metadata cuts nothing */
+        }
         if (code == -EINTR)
             sc_interrupted(job);
         if (code < 0)
@@ -162,23 +164,34 @@ int sc_copy(void *caller, const sc_char *src, const sc_char *dst, int flags, sc_
 }
 
 /* sc_tick is also called between files, each of which may take less than a tick. */
-int sc_copy_names(void *caller, const sc_directories *directories, const sc_char *names, int count,
-                  int flags, sc_batch *batch)
+static int copy_names(void *caller, const sc_directories *directories, const sc_char *names,
+                      int count, int flags, sc_batch *batch)
 {
     int64_t next_tick = sc_now() + SC_TICK;
-    *batch = (sc_batch){0};
     for (; batch->done < count; batch->done++, names += strlen(names) + 1) {
-        if (sc_now() >= next_tick) {
-            if (sc_tick_between(caller))
-                return sc_failure(SC_STOPPED, SC_AT_BOTH);
-            next_tick = sc_now() + SC_TICK;
-        }
+        if (sc_tick_between(caller, &next_tick))
+            return sc_failure(SC_STOPPED, SC_AT_BOTH);
         int result = copy(caller, directories, names, names, flags, &batch->last);
         if (result < 0)
             return result;
         batch->copied += batch->last.copied;
     }
     return 0;
+}
+
+int sc_copy_names(void *caller, const sc_char *src, const sc_char *dst, const sc_char *names,
+                  int count, int flags, sc_batch *batch)
+{
+    int result = -SC_LEAVE_IT;
+    sc_directories opened = {.src = sc_open_directory(src), .dst = sc_open_directory(dst)};
+    *batch = (sc_batch){0};
+    if (opened.src >= 0 && opened.dst >= 0) {
+        opened.exact = sc_exact_device(opened.src);
+        result = copy_names(caller, &opened, names, count, flags, batch);
+    }
+    sc_close(&opened.dst);
+    sc_close(&opened.src);
+    return result;
 }
 
 const char *sc_mechanism_name(int row)

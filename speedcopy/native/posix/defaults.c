@@ -89,7 +89,8 @@ int sc_copy_flags(const sc_job *job)
 }
 
 /* Sizes are believed where a file system is known not to cache them. */
-void sc_look_at_directories(sc_directories *directories)
+uint64_t sc_exact_device(int fd)
 {
-    directories->exact = 0;
+    (void)fd;
+    return 0;
 }

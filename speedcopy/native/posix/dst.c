@@ -1,7 +1,7 @@
 /* dst: the mode of a new one; truncated, opened again, closed. */
 #include <unistd.h>
 
-#include "posix.h"
+#include "core.h"
 
 /*
  * A new file is never readable for more users than it is in the end. Its owner may always write to

@@ -136,10 +136,10 @@ int sc_copy_flags(const sc_job *job)
     return 0;
 }
 
-void sc_look_at_directories(sc_directories *directories)
+uint64_t sc_exact_device(int fd)
 {
     struct stat st;
     struct statfs fs;
-    int is_known = fstat(directories->src, &st) == 0 && fstatfs(directories->src, &fs) == 0;
-    directories->exact = is_known && is_true((uint32_t)fs.f_type) ? st.st_dev : 0;
+    int is_known = fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0;
+    return is_known && is_true((uint32_t)fs.f_type) ? st.st_dev : 0;
 }

@@ -18,10 +18,13 @@ static int set_quarantine(const sc_job *job, const char *value, size_t size)
     int result = fsetxattr(job->dst_fd, SC_QUARANTINE, value, size, 0, 0);
     if (result == 0 || errno != EACCES || mode & S_IWUSR)
         return result < 0 ? -errno : 0;
-    if (fchmod(job->dst_fd, mode | S_IWUSR) < 0)
+    int changed;
+    SC_INSIST(changed, fchmod(job->dst_fd, mode | S_IWUSR));
+    if (changed < 0)
         return -EACCES;
     result = fsetxattr(job->dst_fd, SC_QUARANTINE, value, size, 0, 0) < 0 ? -errno : 0;
-    return fchmod(job->dst_fd, mode) < 0 ? -errno : result;
+    SC_INSIST(changed, fchmod(job->dst_fd, mode));
+    return changed < 0 ? -errno : result;
 }
 
 /*

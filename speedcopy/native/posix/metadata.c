@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "posix.h"
+#include "core.h"
 
 /* What chmod can change. */
 #define PERMISSIONS 07777

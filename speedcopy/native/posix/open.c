@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "posix.h"
+#include "core.h"
 
 #ifdef O_PATH
 #define OPEN_DIRECTORY (O_PATH | O_DIRECTORY | O_CLOEXEC)
@@ -124,10 +124,15 @@ static int open_listed(sc_job *job)
     return job->src_fd < 0 ? refuse_src(job, errno) : 0;
 }
 
+int sc_open_directory(const char *path)
+{
+    return open(path, OPEN_DIRECTORY);
+}
+
 int sc_open_src(sc_job *job)
 {
     if (!job->directories && (job->src[0] != '/' || job->dst[0] != '/')) {
-        int here = open(".", OPEN_DIRECTORY);
+        int here = sc_open_directory(".");
         job->here = job->src_dir = job->dst_dir = here < 0 ? AT_FDCWD : here;
     }
     int is_listed = job->flags & SC_SRC_IS_FILE && job->directories && job->directories->exact;

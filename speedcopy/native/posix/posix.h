@@ -10,9 +10,10 @@
  * read_write.c the row that every table ends with
  * metadata.c   times, extended attributes and mode, once all data is written
  *
- * The section "What a platform's file defines" below lists the rest. On Linux it is in linux.c (the
- * table), linux_files.c (file systems, writing back, extended attributes) and linux_clone.c
- * (reflink="always"). defaults.c has it for systems with little of their own.
+ * core.h has what these do for each other. The section "What a platform's file defines" below lists
+ * the rest. On Linux it is in linux.c (the table), linux_files.c (file systems, writing back,
+ * extended attributes) and linux_clone.c (reflink="always"). defaults.c has it for systems with
+ * little of their own.
  */
 #ifndef SPEEDCOPY_POSIX_H
 #define SPEEDCOPY_POSIX_H
@@ -36,6 +37,16 @@
 #define SC_MIB ((int64_t)1 << 20)
 #define SC_MILLISECOND ((int64_t)1000000) /* in nanoseconds */
 #define SC_TICK (SC_TICK_MS * SC_MILLISECOND)
+
+/*
+ * Two open directories. While src is open, no other file system gets its device number, as one
+ * would soon after an unmount.
+ */
+typedef struct {
+    int src;
+    int dst;
+    uint64_t exact; /* sc_exact_device of src */
+} sc_directories;
 
 /* One copy. Each group of fields names the files that set it. */
 typedef struct {
@@ -71,7 +82,7 @@ typedef struct {
     int64_t size;    /* bytes of src, as far as known; also 0 for pseudo files */
     int64_t copied;  /* bytes: the offset that the copy has reached */
     int64_t written; /* bytes: where dst ends; less than `copied` after a hole */
-    int touched;     /* the content of dst may have changed */
+    int touched;     /* the content of dst may have changed, and may be incomplete */
     int lost;        /* copied data is missing in dst, and no other row can restore it */
 
     /* rounds.c; table.c decides whether holes are looked for, dst.c ends that */
@@ -129,6 +140,9 @@ int sc_may_copy_in_place(const sc_job *job);
 /* Can a clone of src replace the content of dst? Leaves that content as it is. 0 or -errno. */
 int sc_try_clone(sc_job *job);
 
+/* The device of a directory if the sizes of its files are never stale, or 0. */
+uint64_t sc_exact_device(int fd);
+
 /* Is SEEK_HOLE on this file correct, and answered without a request? */
 int sc_holes_known(sc_job *job, int fd);
 
@@ -167,6 +181,12 @@ int sc_copy_flags(const sc_job *job);
 /* The mode with which a new dst is created; the umask applies to it. */
 mode_t sc_mode_of_new(const sc_job *job);
 
+/* Truncates dst to this size, even after a signal handler has raised. 0 or -errno. */
+int sc_truncate(sc_job *job, int64_t size);
+
+/* Closes a descriptor unless it is -1, and sets it to -1. 0 or -errno. */
+int sc_close(int *fd);
+
 /* The row that every table ends with. */
 int64_t sc_read_write(sc_job *job, int64_t length);
 
@@ -191,51 +211,6 @@ static inline void sc_moved(sc_job *job, int64_t bytes)
     job->written = job->copied;
     job->touched |= bytes > 0;
 }
-
-/*
- * What the other files do for each other.
- */
-
-/* open.c: opens src, then dst, or refuses what the standard library refuses. Return as sc_copy. */
-int sc_open_src(sc_job *job);
-int sc_open_dst(sc_job *job);
-
-/* dst.c: opens dst once more, with O_TRUNC, and goes back to offset 0. 0 or -1. */
-int sc_reopen_plainly(sc_job *job);
-
-/* dst.c: truncates dst to 0, also after a declined clone. 0 or -errno. */
-int sc_empty(sc_job *job);
-
-/* dst.c: truncates dst to this size, even after a signal handler has raised. 0 or -errno. */
-int sc_truncate(sc_job *job, int64_t size);
-
-/* dst.c: closes a descriptor unless it is -1, and sets it to -1. 0 or -errno. */
-int sc_close(int *fd);
-
-/* table.c: tries the mechanisms that make dst, and once it is open the others. 0 or -errno. */
-int sc_run_table(sc_job *job);
-
-/* table.c: moves the rest by the last mechanism alone. 0 or -errno. */
-int sc_run_last(sc_job *job);
-
-/* rounds.c: moves the rest by one mechanism, in rounds. 0 or -errno. */
-int sc_in_rounds(sc_job *job, const sc_mechanism *mechanism);
-
-/* metadata.c: copies the metadata that the flags ask for. Returns what sc_copy returns. */
-int sc_copy_metadata(sc_job *job);
-
-/* ticks.c: nanoseconds of CLOCK_MONOTONIC. sc_start_clock also plans the first tick. */
-int64_t sc_now(void);
-int64_t sc_start_clock(sc_job *job);
-
-/* ticks.c: after a round, calls sc_tick if it is due. Returns the time after that call. */
-int64_t sc_tick_in_time(sc_job *job, int64_t now, int is_short);
-
-/* ticks.c: with SC_TELL_END, calls sc_tick at the end. Not 0: the copy has to stop. */
-int sc_final_tick(sc_job *job);
-
-/* ticks.c: calls sc_tick between two copies. Not 0: no other copy may begin. */
-int sc_tick_between(void *caller);
 
 static inline int sc_failure(int code, int place)
 {

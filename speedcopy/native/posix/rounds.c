@@ -1,7 +1,7 @@
 /* Runs one mechanism in rounds: how long each round is, and which holes are skipped. */
 #include <unistd.h>
 
-#include "posix.h"
+#include "core.h"
 
 /*
  * A round shall take about one tick, on a floppy as on a RAM disk. So rounds grow while they are

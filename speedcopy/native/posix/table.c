@@ -9,7 +9,7 @@
  */
 #include <unistd.h>
 
-#include "posix.h"
+#include "core.h"
 
 /*
  * Bytes that every SMB server copies in one request: the largest chunk (MS-SMB2 3.3.3). A

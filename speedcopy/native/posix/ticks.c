@@ -2,7 +2,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "posix.h"
+#include "core.h"
 
 /* The longest pause after a slow callback. */
 static const int64_t LONGEST_PAUSE = 1000 * SC_MILLISECOND;
@@ -31,12 +31,6 @@ static int tick(sc_job *job, int64_t total)
     return job->cancelled;
 }
 
-int sc_tick_between(void *caller)
-{
-    int forked;
-    return call(caller, 0, 0, &forked);
-}
-
 int sc_interrupted(sc_job *job)
 {
     return tick(job, -1);
@@ -55,12 +49,23 @@ int64_t sc_start_clock(sc_job *job)
     return now;
 }
 
+/* A call takes long if the callback is slow, or if busy threads hold Python's lock. */
+static int64_t pause_after(int64_t duration)
+{
+    return 4 * duration > LONGEST_PAUSE ? LONGEST_PAUSE : 4 * duration;
+}
+
+static int64_t next_after(int64_t began, int64_t ended)
+{
+    int64_t pause = pause_after(ended - began);
+    return ended + (pause < SC_TICK ? SC_TICK : pause);
+}
+
 /*
- * Calls the callback if it is due. A call takes long if the callback is slow, or if busy threads
- * hold Python's lock. The next call is then later, so that callbacks do not take most of the time.
- * After a short copy, signal handlers run at once: a signal may be the reason (sendfile on FUSE
- * then returns fewer bytes and not EINTR), and the next system call may wait for ever. Returns the
- * time after the call.
+ * Calls the callback if it is due. After a long call, the next one is later, so that callbacks do
+ * not take most of the time. After a short copy, signal handlers run at once: a signal may be the
+ * reason (sendfile on FUSE then returns fewer bytes and not EINTR), and the next system call may
+ * wait for ever. Returns the time after the call.
  */
 int64_t sc_tick_in_time(sc_job *job, int64_t now, int is_short)
 {
@@ -68,10 +73,20 @@ int64_t sc_tick_in_time(sc_job *job, int64_t now, int is_short)
     if (!is_time && !(is_short && now >= job->quiet_until))
         return now;
     tick(job, !is_time ? -1 : job->size > job->copied ? job->size : job->copied);
-    int64_t ended = sc_now(), pause = 4 * (ended - now);
-    pause = pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
-    job->quiet_until = ended + pause;
+    int64_t ended = sc_now();
+    job->quiet_until = ended + pause_after(ended - now);
     if (is_time)
-        job->next_tick = ended + (pause < SC_TICK ? SC_TICK : pause);
+        job->next_tick = next_after(now, ended);
     return ended;
+}
+
+int sc_tick_between(void *caller, int64_t *next_tick)
+{
+    int forked;
+    int64_t now = sc_now();
+    if (now < *next_tick)
+        return 0;
+    int stops = call(caller, 0, 0, &forked);
+    *next_tick = next_after(now, sc_now());
+    return stops;
 }
