@@ -216,7 +216,7 @@ def test_line_of_the_table(
     monkeypatch.setattr(wheels, "build", build or (lambda *_: pack(tmp_path, LINUX, b"")))
     monkeypatch.setattr(checks, "problems", lambda *_: problems)
     monkeypatch.setattr(runs, "run", lambda *_: runs.Result(state, "text", 1))
-    options = argparse.Namespace(dir=tmp_path, twice=False, run=True)
+    options = argparse.Namespace(dir=tmp_path, twice=False, run=True, deal=1)
     row = wheels.row(LINUX, tmp_path, options)
     assert (row.result.startswith(result), row.code) == (True, code)
     assert "\n" not in str(row)

@@ -118,7 +118,7 @@ def row(target: Target, source: Path, options: Namespace) -> Row:
         if wrong:
             result, code = f"FAILED: {'; '.join(wrong)}", WRONG
         elif options.run and target.run != "static":
-            result, code = run(target, wheel)
+            result, code = run(target, wheel, options.deal)
         else:
             result, code = "checked, not run", OK
     except BuildError as error:
@@ -129,10 +129,10 @@ def row(target: Target, source: Path, options: Namespace) -> Row:
     return Row(target.name, target.tag, size, result, code)
 
 
-def run(target: Target, wheel: Path) -> tuple[str, int]:
+def run(target: Target, wheel: Path, deal: int) -> tuple[str, int]:
     """Runs a wheel; the result, and the part of that in the exit code."""
     codes = {runs.PASSED: OK, runs.FAILED: WRONG, runs.NOT_RUN: MISSING}
-    done = runs.run(target, wheel)
+    done = runs.run(target, wheel, f"--deal={deal}")
     return f"checked, {target.run}, {done.state}: {done.text}", codes[done.state]
 
 
@@ -167,6 +167,8 @@ def main(*arguments: str) -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help="a target")
     parser.add_argument("--dir", type=Path, default=ROOT / "dist", help="where they go: dist")
     parser.add_argument("--no-run", dest="run", action="store_false", help="only build and check")
+    help_ = "run each Nth case of the contract"
+    parser.add_argument("--deal", type=int, default=1, metavar="N", help=help_)
     parser.add_argument("--twice", action="store_true", help="build each twice, and compare")
     options = parser.parse_args(arguments)
     python.require()
