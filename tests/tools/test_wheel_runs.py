@@ -82,6 +82,17 @@ def test_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert done[:2] == (runs.NOT_RUN, "apt-get install: E: no network")
 
 
+def test_other_python_is_not_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the network, the Pythons of this machine are enough, and the result says so."""
+
+    def fail(*_: object) -> str:
+        raise ProgramError(["apt-get"], "E: no network")
+
+    monkeypatch.setattr(runs, "in_debian", fail)
+    done = result_of(monkeypatch, lambda run: [runs.other("testing", "py", run)], tmp_path)
+    assert done[:2] == (runs.PASSED, "py not run: apt-get: E: no network")
+
+
 def test_static(tmp_path: Path) -> None:
     """A wheel that nothing here can run is not a failure."""
     done = runs.run(Target("", "win32", "", "cp39-abi3-win32"), tmp_path / "a.whl")

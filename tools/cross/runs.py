@@ -126,7 +126,17 @@ def natively(run: Run) -> list[str]:
             raise NotHereError(msg)
         return [installed(pypy, run)]
     printed = [installed(python, run) for python in pythons()]
-    return [*printed, *(in_debian(suite, python, run) for suite, python in OTHERS)]
+    return [*printed, *(other(suite, python, run) for suite, python in OTHERS)]
+
+
+def other(suite: str, python: str, run: Run) -> str:
+    """In a Debian, if it can be had: the Pythons of this machine have run the tests."""
+    try:
+        return in_debian(suite, python, run)
+    except ContractError:
+        raise
+    except ToolError as error:
+        return f"{python} {NOT_RUN}: {str(error).splitlines()[0]}"
 
 
 def pythons() -> Iterator[str]:
