@@ -62,7 +62,7 @@ PLATFORMS = {
     "darwin": Platform(
         "char",
         ("speedcopy.h", "posix/directories.h"),
-        (*_POSIX, *_files("posix", "macos", "macos_clone", "defaults")),
+        (*_POSIX, *_files("posix", "macos", "macos_clone", "macos_smb", "defaults")),
         (_LARGE_FILES,),
         _HIDDEN + _GUARDED,
     ),

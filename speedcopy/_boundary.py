@@ -1,7 +1,7 @@
 """The only call into the native layer, and the only call back.
 
 Importing this module raises ModuleNotFoundError for ``speedcopy._native`` where the platform
-has no native layer.
+has no native layer, and for ``_cffi_backend`` where cffi is missing.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ def copy2(
 
     ``metadata="strict"`` raises what :func:`shutil.copy2` raises where the file system refuses
     metadata: all data has been copied then, and ``dst`` stays. ``"best-effort"`` copies what it
-    can; :func:`speedcopy.transfer` says what it could not. So does ``"times"``, of times and mode
-    alone: extended attributes and ACLs cost requests on a share.
+    can; :func:`speedcopy.transfer` also says what it could not. ``"times"`` is the same without
+    extended attributes and ACLs, which cost requests on a share.
 
     Raises ValueError for another ``metadata``, and what :func:`shutil.copy2` raises.
     """
@@ -75,8 +75,7 @@ def _file(src: Path, dst: PathT) -> PathT:
     """The file that is meant by ``dst``."""
     if not os.path.isdir(dst):
         return dst
-    inside: PathT = os.path.join(dst, os.path.basename(src))  # type: ignore[assignment, arg-type]
-    return inside
+    return os.path.join(dst, os.path.basename(src))  # type: ignore[return-value, arg-type]
 
 
 class Copier:

@@ -25,6 +25,13 @@ def _raises_access() -> bool:
 
 _STRICT_ACCESS = _native.lib.SC_STRICT_ACCESS if _native and _raises_access() else 0
 
+#: On macOS an SMB server copies only where that is asked for: nobody has seen it work.
+SERVER_COPY = (
+    _native.lib.SC_SERVER_COPY
+    if _native and _switches.from_environment("SPEEDCOPY_MACOS_SERVER_COPY")
+    else 0
+)
+
 
 class Options:
     """The options of one copy, from the public signature to the flags of ``sc_copy``.
@@ -89,7 +96,7 @@ class Options:
             self.flags |= lib.SC_NAME_IS_FREE if name == "free" else 0
             self.flags |= lib.SC_ONE_NAME if name == "only" else 0
             self.flags |= lib.SC_AS_CP if as_cp else 0
-            self.flags |= _STRICT_ACCESS | lib.SC_SKIP_ROW * skip
+            self.flags |= _STRICT_ACCESS | SERVER_COPY | lib.SC_SKIP_ROW * skip
 
     def mode_of_new(self, src: Path) -> int:
         """The mode with which Python creates dst. Its owner must be able to set metadata."""
@@ -173,9 +180,8 @@ def transfer(
 
     ``metadata="strict"`` also copies what :func:`shutil.copystat` copies, and raises what that
     raises. All data is copied then, and ``dst`` stays. With ``"best-effort"``, metadata that the
-    file system refuses is not an error. So with ``"times"``, which copies times and mode alone:
-    extended attributes and ACLs cost requests on a share. ``Transfer.refused`` lists what was
-    refused.
+    file system refuses is not an error: ``Transfer.refused`` lists it. ``"times"`` is the same
+    without extended attributes and ACLs, which cost requests on a share.
 
     Raises what :func:`copyfile` raises. Also raises ValueError for another ``reflink`` or
     ``metadata``, and for "always" with ``sparse=False``, because a clone has the holes of ``src``.

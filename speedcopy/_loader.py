@@ -13,6 +13,18 @@ import warnings
 #: ``sys.platform`` starts with these where there is a native layer: the keys of build_ffi.py.
 SUPPORTED = ("linux", "darwin", "freebsd", "win32")
 
+#: By ``why_not``: what it means, for people.
+REASONS = {
+    "not built": "this is a folder or zip without it: run pip install, and Python elsewhere",
+    "no cffi": "this Python has no cffi: run pip install cffi with it",
+    "subinterpreter": "C cannot call back into a subinterpreter",
+    "": "there is none for this platform",
+}
+
+#: By the module that is not there. A folder that several Pythons share (a pipeline's, an add-on's)
+#: has the extension for all of them, and cffi for one.
+_MISSING = {"speedcopy._native": "not built", "_cffi_backend": "no cffi"}
+
 native = None
 why_not = ""
 
@@ -33,7 +45,7 @@ def is_main() -> bool:
     return True
 
 
-def without_native() -> str:
+def without_native(why: str) -> str:
     """Warns that the native layer is missing, and returns the reason for a report.
 
     The warning is given at import, not at the first copy: no copy may fail because warnings are
@@ -41,12 +53,9 @@ def without_native() -> str:
     """
     if not sys.platform.startswith(SUPPORTED):
         return ""
-    text = (
-        "speedcopy is installed without its native layer and copies as the standard library does; "
-        "this is a folder or zip without the extension: run pip install, and Python elsewhere"
-    )
+    text = f"speedcopy has no native layer here and copies as shutil does: {REASONS[why]}"
     warnings.warn(text, RuntimeWarning, stacklevel=4)
-    return "not built"
+    return why
 
 
 if not is_main():
@@ -55,9 +64,9 @@ else:
     try:
         from speedcopy import _boundary
     except ModuleNotFoundError as missing:
-        # If the extension exists and cannot be loaded, that is an error.
-        if missing.name != "speedcopy._native":
+        # If the extension and cffi exist and cannot be loaded, that is an error.
+        if missing.name not in _MISSING:
             raise
-        why_not = without_native()
+        why_not = without_native(_MISSING[missing.name])
     else:
         native = _boundary

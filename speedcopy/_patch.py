@@ -43,7 +43,10 @@ def _install(function: Callable[..., Any]) -> None:
 
 
 def patch_copyfile() -> None:
-    """Makes ``shutil.copyfile`` our :func:`copyfile`, and with it copy, copy2, copytree and move.
+    """Replaces ``shutil.copyfile`` by :func:`speedcopy.copyfile`.
+
+    ``shutil.copy``, ``copy2``, ``copytree`` and ``move`` call it, so they use speedcopy, too. Code
+    that has run ``from shutil import copyfile`` before keeps the old function.
 
     Does nothing if ``shutil.copyfile`` is ours already. :func:`unpatch_copyfile` puts the function
     back that was there before, the standard library's or another. If somebody has patched over our

@@ -18,14 +18,15 @@ class Transfer:
     """How a copy was made, and why it was not made faster.
 
     ``mechanism`` moved the last byte. It is a row of the platform's table ("FICLONE",
-    "CIFS_IOC_COPYCHUNK_FILE", "copy_file_range", "sendfile", "read/write"; "fclonefileat";
-    "CopyFile2"), or "shutil.copyfile" if Python copied as the standard library does. ``copied`` is
-    in bytes, ``seconds`` is wall time. ``declined`` has the mechanisms that were tried before and
-    declined, in that order, each with the name of its errno (on Windows "WinError" and a number),
-    or with "no data" if the call succeeded and moved nothing. If no mechanism could be tried,
-    ``declined`` has the key "native" with "not built" (the extension is missing) or
-    "subinterpreter". ``offloaded`` says whether a server or a storage device moved the bytes
-    without this machine. It is None if the system does not report that; only Windows does.
+    "CIFS_IOC_COPYCHUNK_FILE", "copy_file_range", "sendfile", "read/write"; "fclonefileat",
+    "__copyfile"; "CopyFile2"), or "shutil.copyfile" if Python copied as the standard library does.
+    ``copied`` is in bytes, ``seconds`` is wall time. ``declined`` has the mechanisms that were
+    tried before and declined, in that order, each with the name of its errno (on Windows
+    "WinError" and a number), or with "no data" if the call succeeded and moved nothing. If no
+    mechanism could be tried, ``declined`` has the key "native" with "not built" (the extension is
+    missing), "no cffi" or "subinterpreter". ``offloaded`` says whether a server or a storage device
+    moved the bytes without this machine. It is None if the system does not report that; only
+    Windows does.
     ``refused`` has the requested metadata that the file system refused: "times", "xattrs" or
     "mode", each with the name of the first errno.
     """
@@ -33,9 +34,9 @@ class Transfer:
     mechanism: str
     copied: int
     seconds: float
-    declined: dict[str, str] = field(default_factory=dict)
+    declined: dict[str, str] = field(default_factory=dict[str, str])
     offloaded: Optional[bool] = None
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict[str, str])
 
     def __str__(self) -> str:
         """One line for a log."""

@@ -15,7 +15,7 @@ from types import FunctionType
 from typing import Any, Callable
 
 # The dictionaries, because a fake file system replaces the modules under these names.
-_builtins, _os, _shutil = vars(builtins), vars(os), vars(shutil)
+_builtins, _os, _shutil = builtins.__dict__, os.__dict__, shutil.__dict__
 
 _open = io.open  # builtins.open may be a stand-in while speedcopy is imported
 _sendfile = _os.get("sendfile")

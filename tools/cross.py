@@ -4,7 +4,9 @@
     python tools/cross.py wheels [--help] [NAME...]
                                         build, check and run all wheels, or some
     python tools/cross.py test [PROCESSOR] [ARGUMENTS OF pytest]
-                                        run the tests on the code for macOS: arm64 and x86_64
+                                        run the tests on the code for macOS (arm64, x86_64) and
+                                        FreeBSD (freebsd-x86_64, freebsd-aarch64)
+    python tools/cross.py calls         count the system calls of copies by the code for macOS
 
 Needs the extras "test" and "machines". The first build takes some minutes, as zig then compiles the
 system libraries of each target; they stay in zig's cache (ZIG_GLOBAL_CACHE_DIR).

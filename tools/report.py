@@ -1,9 +1,10 @@
-"""Tries copies on this machine and prints a short report to paste into an issue.
+"""Tries twelve copies on this machine and prints a short report to paste into an issue.
 
-    python3 tools/dev.py report [--target DIR] [--other DIR]
+    python3 tools/dev.py report [--target DIR] [--other DIR] [--share DIR]
 
-It takes about a minute and removes what it makes. --target is the folder to copy in; a share is of
-interest, too. --other is a folder on another volume.
+It takes about a minute and removes what it makes, also after Ctrl-C. --target is the folder to copy
+in, --other a folder on another volume, --share a folder on an SMB share. A case ends with "ok",
+with "not here" and the reason, or with "WRONG" and what was.
 """
 
 import sys

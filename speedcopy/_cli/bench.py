@@ -26,7 +26,7 @@ _HEAD = f"{'size':>7}  {'speedcopy':>10}  {'shutil':>10}  {'faster':>6}  mechani
 
 def _sizes(text: str) -> list[int]:
     """Bytes, as in 4K,1M,32M."""
-    found = []
+    found: list[int] = []
     for size in text.upper().split(","):
         unit = size[-1:] if size[-1:] in _UNITS else ""
         found.append(int(size.removesuffix(unit)) * _UNITS[unit])
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     add = parser.add_argument
     add("operands", nargs="*", metavar="DIR", help="where copies are made")
     add("--sizes", type=_sizes, default="4K,1M,32M", help="such as 4K,1M,32M (the default)")
-    add("--repeats", type=_repeats, default=7, metavar="N", help="so many copies each (default: 7)")
-    add("--json", action="store_true", help="for scripts: an object a line, seconds and bytes")
+    add("--repeats", type=_repeats, default=7, metavar="N", help="copies of each size (default: 7)")
+    add("--json", action="store_true", help="print an object for each size")
     options = parser.parse(arguments)
     directory, *extra = options.operands or ["."]
     if extra:

@@ -34,7 +34,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="speedcopy cp",
         usage="%(prog)s [OPTION]... SRC DST\n       %(prog)s [OPTION]... SRC... DIRECTORY",
-        description="Copy files and trees, the bytes moved by whoever moves them fastest.",
+        description="Copy files and trees. The file system or the file server copies where it can.",
     )
     add = parser.add_argument
     add("operands", nargs="*", metavar="SRC... DST", help="what is copied, and where to")
@@ -46,11 +46,11 @@ def _parser() -> Parser:
         action=choice("auto", "always", "never"),
         default="auto",
         metavar="WHEN",
-        help="share the data: auto, always (or fail), never",
+        help="share the data of SRC: auto, always (or fail), never",
     )
-    add("--workers", type=_workers, metavar="N", help="copy so many files of a tree at once")
-    add("--debug", action="store_true", help="say on stderr how each file was copied")
-    add("--json", action="store_true", help="say on stdout what became of each SRC, a line each")
+    add("--workers", type=_workers, metavar="N", help="copy N files of a tree at the same time")
+    add("--debug", action="store_true", help="print on stderr how each file was copied")
+    add("--json", action="store_true", help="print an object on stdout for each SRC")
     return parser
 
 
@@ -65,9 +65,10 @@ def main(arguments: Sequence[str]) -> int:
     """Copies; the exit code is 1 if anything was not copied."""
     parser = _parser()
     options = parser.parse(arguments)
-    *sources, target = options.operands or [None]
-    if target is None:
+    operands: list[str] = options.operands
+    if not operands:
         parser.error("missing file operand")
+    *sources, target = operands
     if not sources:
         parser.error(f"missing destination file operand after {quoted(target)}")
     if len(sources) > 1 and not os.path.isdir(target):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: speedcopy cp [OPTIONS] SRC... DST     copy files and trees
        speedcopy probe DIR [DIR] [--json]    what copies can use there, and why not more
-       speedcopy bench [DIR] [OPTIONS]       how fast copies are there, beside shutil
+       speedcopy bench [DIR] [OPTIONS]       how fast copies are there, and those of shutil
        speedcopy COMMAND --help
        speedcopy --version
 """

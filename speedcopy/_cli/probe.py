@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         "and why not more. Small files are made there and removed.",
     )
     parser.add_argument("operands", nargs="*", metavar="DIR", help="where copies are made")
-    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--json", action="store_true", help="print one object")
     options = parser.parse(arguments)
     if not options.operands:
         parser.error("missing directory operand")

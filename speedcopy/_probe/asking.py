@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from speedcopy import _boundary, _results
+from speedcopy._copyfile import SERVER_COPY
 from speedcopy._native import lib
 
 MECHANISMS = _boundary.MECHANISMS
@@ -21,7 +22,8 @@ def ask(name: str, src: str, dst: str) -> Optional[str]:
     others = sum(lib.SC_SKIP_ROW << other for other in range(len(MECHANISMS) - 1) if other != row)
     report = _boundary.new_report()
     src_path, dst_path = _boundary.encode(src), _boundary.encode(dst)
-    _boundary.copy(src_path, dst_path, others | lib.SC_KEEP_HOLES, None, report)
+    flags = others | lib.SC_KEEP_HOLES | SERVER_COPY
+    _boundary.copy(src_path, dst_path, flags, None, report)
     if report.mechanism == row:
         return ""
     return _results.declined(report).get(name)

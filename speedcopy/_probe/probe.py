@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 #: Whole blocks of every file system, and two requests at most.
 _CONTENT = bytes(range(256)) * 512
 
-WITHOUT = {
-    "not built": "this is a folder or zip without it: run pip install, and Python elsewhere",
-    "subinterpreter": "C cannot call back into a subinterpreter",
-    "": "there is none for this platform",
-}
-
 
 @dataclass(frozen=True)
 class Mechanism:
@@ -121,7 +115,7 @@ def why_not_native() -> str:
     replaced count, too.
     """
     if _loader.native is None:
-        return WITHOUT[_loader.why_not]
+        return _loader.REASONS[_loader.why_not]
     if speedcopy.SPEEDCOPY_DISABLE:
         return "SPEEDCOPY_DISABLE is set"
     if _stand_ins.are_there():
@@ -135,7 +129,7 @@ def _ask_all(file: str, src: Place, dst: Place, scratch: Scratch) -> tuple[Mecha
     from speedcopy._probe import asking  # noqa: PLC0415 (needs the native layer)
 
     answers: dict[str, Optional[str]] = {}
-    made = []
+    made: list[Mechanism] = []
     for name in asking.MECHANISMS:
         copy = scratch.new(dst.directory)
         before = places.copies_by_server(dst)

@@ -107,6 +107,7 @@ _copied_by_the_kernel = _on("bcachefs", "btrfs", "exfat", "ext", "f2fs", "tmpfs"
 _WORKS = {
     FICLONE: "the two files share the data",
     "fclonefileat": "the two files share the data",
+    "__copyfile": "the server copies",
     COPYCHUNK: "the server copies",
     COPY_FILE_RANGE: "the file system copies, or else the kernel of this machine",
     "sendfile": "the kernel of this machine moves the bytes",
@@ -128,6 +129,8 @@ def not_asked(mechanism: str, src: Place, dst: Place) -> str:
     """Why a mechanism does not apply."""
     if mechanism == COPYCHUNK and not (src.is_smb and dst.is_smb):
         return "only for files on SMB"
+    if mechanism == "__copyfile":
+        return "only for files on SMB, with SPEEDCOPY_MACOS_SERVER_COPY=1"
     if mechanism == COPY_FILE_RANGE:
         return "not used before Linux 5.3, where it could copy nothing without saying so"
     return "does not apply to these files"

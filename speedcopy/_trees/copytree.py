@@ -15,11 +15,9 @@ from speedcopy._trees.entries import Ignore, Settings
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from speedcopy._trees.tasks import Done
-    from speedcopy._types import Metadata, Path, PathT
+    from speedcopy._types import Metadata, Path, PathT, TreeProgress
 
 CopyFunction = Callable[..., object]
-TreeProgress = Callable[["Done"], object]
 
 
 def copytree(  # noqa: PLR0913 (shutil's arguments)
@@ -50,13 +48,13 @@ def copytree(  # noqa: PLR0913 (shutil's arguments)
     finished or undone. The exception has a note that names what is missing.
 
     With ``metadata="best-effort"``, times, modes and extended attributes that the file system
-    refuses are not an error. So with ``"times"``, which copies times and modes alone: on a share
-    that saves 3 requests a file.
+    refuses are not an error. With ``"times"`` they are not either, and no extended attributes are
+    copied: on a share that saves 3 requests a file.
 
     Raises what :func:`shutil.copytree` raises: ``shutil.Error`` with a list of (src, dst, text of
     the error) in shutil's order, when everything else is copied; OSError if ``src`` cannot be
-    read or ``dst`` cannot be made. And ValueError for a number of ``workers`` below 1 and for
-    another ``metadata``.
+    read or ``dst`` cannot be made. Also raises ValueError for ``workers`` below 1 and for another
+    ``metadata``.
     """
     if workers is not None and workers < 1:
         msg = f"workers must be at least 1, not {workers}"
@@ -112,4 +110,4 @@ def _one_after_the_other(settings: Settings) -> CopyFunction:
     if settings.umask is None and settings.metadata:
         return functools.partial(copy2, metadata=settings.metadata)
     options = Options(metadata=settings.metadata, as_cp=True)
-    return lambda src, dst: _engine.copy(src, dst, options)
+    return functools.partial(_engine.copy, options=options)

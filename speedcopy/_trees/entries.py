@@ -95,5 +95,5 @@ def real_name(path: Path) -> Union[str, bytes]:
 def errors_of(why: object, src: object, dst: object) -> Errors:
     """What shutil.Error holds about an error; what it holds already is taken over."""
     if isinstance(why, shutil.Error) and why.args and isinstance(why.args[0], list):
-        return why.args[0]
+        return cast("Errors", why.args[0])
     return [(src, dst, str(why))]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from speedcopy._trees.batches import copy_link
 from speedcopy._trees.entries import Kind, Settings, errors_of
-from speedcopy._trees.tasks import TICK, Done, add_note
+from speedcopy._trees.tasks import TICK, add_note
+from speedcopy._types import Done
 
 if TYPE_CHECKING:
     from speedcopy._trees.directories import Directory
-    from speedcopy._types import Path
+    from speedcopy._types import Path, TreeProgress
 
 
 class InOrder:
@@ -23,7 +24,7 @@ class InOrder:
         self,
         settings: Settings,
         copy_function: Callable[[str, str], object],
-        progress: Optional[Callable[[Done], object]],
+        progress: Optional[TreeProgress],
     ) -> None:
         self._settings = settings
         self._copy_function = copy_function

@@ -18,7 +18,8 @@ from speedcopy._trees.entries import Kind, Settings, errors_of
 from speedcopy._trees.executors import Inline, Threads, is_elsewhere
 from speedcopy._trees.schedule import Schedule
 from speedcopy._trees.targets import REMOTE_WORKERS, Target
-from speedcopy._trees.tasks import TICK, Done, Task, add_note, next_ended, open_directory
+from speedcopy._trees.tasks import TICK, Task, add_note, next_ended, open_directory
+from speedcopy._types import Done, TreeProgress
 
 if TYPE_CHECKING:
     from speedcopy._trees.directories import Directory
@@ -32,7 +33,7 @@ class Parallel:
         settings: Settings,
         target: Target,
         executor: Optional[Executor],
-        progress: Optional[Callable[[Done], object]],
+        progress: Optional[TreeProgress],
         *,
         mode_only: bool,
     ) -> None:
@@ -62,8 +63,7 @@ class Parallel:
         self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._serial = 0
         self._alone = Alone()
-        self._done = Done(0, 0)
-        self._next_tick = time.perf_counter() + TICK
+        self._done, self._next_tick = Done(0, 0), time.perf_counter() + TICK
 
     def run(self, root: Directory) -> None:
         """Copies all that is in a directory, which is open and made.

@@ -6,10 +6,11 @@ import contextlib
 import itertools
 import queue
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from speedcopy._trees.batches import Outcome, Watch
 from speedcopy._trees.entries import Kind
+from speedcopy._types import Done
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,14 +24,6 @@ TICK = 0.05
 
 #: How many names the note on an exception has.
 _NAMED = 20
-
-
-class Done(NamedTuple):
-    """How far the copy of a tree has come."""
-
-    #: Files and links, without those that failed.
-    files: int
-    bytes: int
 
 
 class Task:

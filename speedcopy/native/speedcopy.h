@@ -41,7 +41,8 @@ enum sc_flag {
     SC_SRC_IS_FILE = 0x10000,  /* the caller has checked that src is a regular file */
     SC_COPY_XATTRS = 0x40000,  /* extended attributes; an ACL is one of them */
     SC_AS_CP = 0x80000,        /* a new dst has the mode that GNU cp gives it */
-    SC_ONE_NAME = 0x100000     /* fail with SC_OTHER_NAME if dst is a link, or a file with more */
+    SC_ONE_NAME = 0x100000,    /* fail with SC_OTHER_NAME if dst is a link, or a file with more */
+    SC_SERVER_COPY = 0x200000  /* macOS: an SMB server may copy to a new dst */
 };
 
 /* Which file an error is about. */

@@ -87,7 +87,11 @@ TABLES = {
         Mechanism(SENDFILE, SENDFILE, Kind.ROUNDS, "EINVAL"),
         _LAST,
     ),
-    "darwin": (Mechanism("fclonefileat", "", Kind.WHOLE_FILE, shares=True), _LAST),
+    "darwin": (
+        Mechanism("fclonefileat", "", Kind.WHOLE_FILE, shares=True),
+        Mechanism("__copyfile", "", Kind.WHOLE_FILE, shares=True),
+        _LAST,
+    ),
     "freebsd": (
         Mechanism(COPY_FILE_RANGE, COPY_FILE_RANGE, Kind.ROUNDS, "EXDEV", shares=True),
         _LAST,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def folder(request: pytest.FixtureRequest, mounts: Mounts) -> Iterator[Path]:
     """A file system in memory; ``mounts`` has it vanish with this process."""
-    assert mounts
+    assert mounts is not None
     try:
         with place(request.param) as made:
             yield made

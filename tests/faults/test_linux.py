@@ -1,10 +1,12 @@
-"""What only Linux has: copychunk on SMB, writing back to shares, kernels before 5.3."""
+"""What only Linux has: copychunk on SMB, writing back to shares, old kernels, an old glibc."""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,9 +27,12 @@ from faults.mechanisms import (
 from support.interpose import Rule, Worker, fail, on_smb, started_worker
 from support.sizes import MIB
 
+import speedcopy
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+native = pytest.importorskip("speedcopy._native", reason="no native layer on this platform")
 require(FICLONE, COPYCHUNK, COPY_FILE_RANGE)
 
 
@@ -219,3 +224,24 @@ def test_kernel_release(folder: Path, release: str, expected: str) -> None:
     assert result.mechanism == expected
     assert result.declined == {FICLONE: "EOPNOTSUPP"}
     assert (COPY_FILE_RANGE in result.calls) == (expected == COPY_FILE_RANGE)
+
+
+def test_glibc_before_2_27(folder: Path) -> None:
+    """copy_file_range is not asked for if glibc has none: here, its name is one that none has."""
+    package = folder / "elsewhere" / "speedcopy"
+    shutil.copytree(os.path.dirname(speedcopy.__file__), package)
+    extension = package / os.path.basename(native.__file__)
+    content = extension.read_bytes()
+    extension.write_bytes(content.replace(b"\0copy_file_range\0", b"\0copy_file_rang?\0"))
+    files = Files.make(folder, SMALL)
+    code = "import sys, speedcopy; print(speedcopy.transfer(*sys.argv[1:]).mechanism)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, files.src, files.dst],
+        cwd=package.parent,
+        env={**os.environ, "PYTHONPATH": str(package.parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert "copy_file_rang" not in done.stdout
+    assert files.dst.read_bytes() == files.content

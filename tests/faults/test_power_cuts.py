@@ -36,7 +36,7 @@ LARGE = 2 * MIB
 @pytest.fixture(scope="module")
 def before(request: pytest.FixtureRequest, mounts: Mounts) -> Iterator[Image]:
     """An image of a file system with files in it; ``mounts`` has it vanish with this process."""
-    assert mounts
+    assert mounts is not None
     try:
         with prepared(request.param, LARGE) as image:
             yield image

@@ -157,6 +157,18 @@ def _named(system: System, fd: int, name: int, *zeros: int) -> tuple[int, str]:
     return system.host_fd(fd), PREFIX + system.machine.text(name).decode()
 
 
+def _changeable(system: System, fd: int, name: int, *zeros: int) -> tuple[int, str]:
+    """The same, to change it.
+
+    vn_setxattr and vn_removexattr ask for KAUTH_VNODE_WRITE_EXTATTRIBUTES, which the mode of the
+    file decides, whatever the descriptor was opened for (bsd/vfs/vfs_subr.c, vnode_authorize).
+    """
+    host, attribute = _named(system, fd, name, *zeros)
+    if not posix.fstat(host).st_mode & 0o200:
+        raise DarwinError(darwin.ERRNOS["EACCES"])
+    return host, attribute
+
+
 def _no_attribute(error: OSError) -> Exception:
     return DarwinError(darwin.ENOATTR) if error.errno == errno.ENODATA else error
 
@@ -176,18 +188,18 @@ def _fgetxattr(
     return len(value)
 
 
-@model("fsetxattr", "int address address size int int", "xnu: bsd/vfs/vfs_syscalls.c, fsetxattr")
+@model("fsetxattr", "int address address size int int", "xnu: bsd/vfs/vfs_xattr.c, vn_setxattr")
 def _fsetxattr(
     system: System, fd: int, name: int, at: int, size: int, position: int, options: int
 ) -> int:
-    host, attribute = _named(system, fd, name, position, options)
+    host, attribute = _changeable(system, fd, name, position, options)
     posix.setxattr(host, attribute, system.machine.read(at, size))
     return 0
 
 
-@model("fremovexattr", "int address int", "xnu: bsd/vfs/vfs_syscalls.c, fremovexattr")
+@model("fremovexattr", "int address int", "xnu: bsd/vfs/vfs_xattr.c, vn_removexattr")
 def _fremovexattr(system: System, fd: int, name: int, options: int) -> int:
-    host, attribute = _named(system, fd, name, options)
+    host, attribute = _changeable(system, fd, name, options)
     try:
         posix.removexattr(host, attribute)
     except OSError as error:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from machines.script import Rule
 
 CLONE = "fclonefileat"
+SERVER_COPY = "__copyfile"
 READ_WRITE = "read/write"
 QUARANTINE = "user.com.apple.quarantine"
 
@@ -24,6 +25,25 @@ MIB = 1 << 20
 
 #: A few rounds, and not whole blocks.
 LARGE = 3 * MIB + 5
+
+
+#: Calls that cannot fail.
+SURE = {
+    *("__error", "getpid", "clock_gettime", "arc4random", "sc_tick", "free"),
+    *("memcmp", "memcpy", "__memcpy_chk", "memset", "bzero", "__bzero"),
+    *("strlen", "strcmp", "strncmp", "strrchr"),
+}
+
+
+def occurrences(calls: list[str]) -> list[tuple[str, int]]:
+    """Each call, with its number among those of the same name."""
+    seen: dict[str, int] = {}
+    found = []
+    for call in calls:
+        seen[call] = seen.get(call, -1) + 1
+        if call not in SURE and not call.startswith("__asan_"):
+            found.append((call, seen[call]))
+    return found
 
 
 @dataclass(frozen=True)
@@ -78,9 +98,9 @@ class Copies:
         else:
             self.dst.write_bytes(self.old)
 
-    def copy(self, *rules: Rule, clones: bool = True, **options: Any) -> Outcome:
+    def copy(self, *rules: Rule, clones: bool = True, smb: bool = False, **options: Any) -> Outcome:
         """Makes one copy. Nothing but src and dst may be in the folder then."""
-        self.script.set(*rules, clones=clones)
+        self.script.set(*rules, clones=clones, smb=smb)
         transfer, error = None, None
         try:
             transfer = speedcopy.transfer(self.src, self.dst, **options)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: bsd/sys/errno.h of xnu; the first 34 are the same everywhere.
 ERRNOS = {
@@ -13,6 +17,7 @@ ERRNOS = {
     "EAGAIN": 35,
     "ENOTSOCK": 38,
     "ENOTSUP": 45,
+    "ETIMEDOUT": 60,
     "ELOOP": 62,
     "ENAMETOOLONG": 63,
     "ENOTEMPTY": 66,
@@ -72,6 +77,9 @@ AT_SYMLINK_NOFOLLOW = 0x20
 #: bsd/sys/unistd.h: not the numbers of Linux.
 WHENCE = {0: os.SEEK_SET, 1: os.SEEK_CUR, 2: os.SEEK_END, 3: os.SEEK_HOLE, 4: os.SEEK_DATA}
 
+#: bsd/sys/_types/_clock_id.h, in Libc: time.h
+CLOCK_MONOTONIC = 6
+
 #: bsd/sys/resource.h
 RLIMIT_FSIZE, RLIM_INFINITY = 1, (1 << 63) - 1
 
@@ -87,8 +95,15 @@ ATTR_ACCESSMASK, ATTR_FLAGS = 0x20000, 0x40000
 VOL_CAP_INT_CLONE = 0x00010000
 
 TIMESPEC = struct.Struct("<qq")
-STAT = struct.Struct("<iHHQIIi4x16s16s16s16sqqiIIi16x")
-assert STAT.size == 144
+#: bsd/sys/stat.h, __DARWIN_STRUCT_STAT64: 144 bytes, of which the last 20 have no meaning.
+STAT = struct.Struct("<iHHQIIi4x16s16s16s16sqqiII")
+
+#: bsd/sys/mount.h, __DARWIN_STRUCT_STATFS64: what is before the name of the file system's type.
+STATFS_SIZE, STATFS = 2168, struct.Struct("<Ii5Q2i4I16s")
+
+#: What the system leaves in a structure where nothing has a meaning. A structure that is too short
+#: shows by it: what lies behind has this, and not zeros.
+UNDEFINED = b"\xa5"
 
 
 def timespec(nanoseconds: int) -> bytes:
@@ -99,7 +114,7 @@ def timespec(nanoseconds: int) -> bytes:
 def stat_of(st: os.stat_result, flags: int, born: int) -> bytes:
     """A struct stat (__DARWIN_STRUCT_STAT64)."""
     times = (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns, born)
-    return STAT.pack(
+    packed = STAT.pack(
         st.st_dev & 0x7FFFFFFF,
         st.st_mode,
         st.st_nlink,
@@ -109,5 +124,13 @@ def stat_of(st: os.stat_result, flags: int, born: int) -> bytes:
         *map(timespec, times),
         st.st_size,
         *(st.st_blocks, st.st_blksize),
-        *(flags, 0, 0),
+        *(flags, 0),
     )
+    return packed[:28] + UNDEFINED * 4 + packed[32:] + UNDEFINED * (144 - len(packed))
+
+
+def become(numbers: Mapping[str, object]) -> None:
+    """Takes over the numbers of another system, by their names here."""
+    globals().update(numbers)
+    NAMES.clear()
+    NAMES.update({code: name for name, code in ERRNOS.items()})

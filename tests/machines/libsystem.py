@@ -87,15 +87,17 @@ class System:
         arguments = [self._argument(kind, at) for at, kind in enumerate(modelled.kinds)]
         rule = self.script.next(plain)
         try:
-            if rule and rule.action == "call":
+            if rule and rule.action != "after":
                 rule.function()
-            elif rule and rule.action == "fail" and plain not in RELEASING:
+            if rule and rule.action == "fail" and plain not in RELEASING:
                 raise DarwinError(darwin.ERRNOS[rule.errno])  # noqa: TRY301
-            elif rule and rule.action == "nothing":
+            if rule and rule.action == "nothing":
                 return 0
-            elif rule and rule.action == "short":
+            if rule and rule.action == "short":
                 arguments[modelled.sized] = min(arguments[modelled.sized], rule.amount)
             result = modelled.function(self, *arguments)
+            if rule and rule.action == "after":
+                rule.function()
             if rule and rule.errno:
                 raise DarwinError(darwin.ERRNOS[rule.errno])  # noqa: TRY301
         except DarwinError as error:
@@ -142,7 +144,7 @@ def opened(system: System, directory: int | None, path: int, flags: int, named: 
         raise DarwinError(darwin.EINVAL)
     unknown = flags & ~sum(darwin.OPEN_FLAGS)
     if unknown:
-        msg = f"open with flags {flags:#x}, of which {unknown:#x} are not Darwin's"
+        msg = f"open with flags {flags:#x}, of which {unknown:#x} are unknown"
         raise ModelError(msg)
     mode = 0
     if flags & darwin.O_CREAT:
@@ -205,11 +207,11 @@ def _fstatat(system: System, fd: int, path: int, at: int, flags: int) -> int:
 
 
 #: Intel Macs have an older stat as well; the one with 64-bit inode numbers has the suffix.
-STATS = (
+STATS: list[tuple[str, str, Callable[..., int]]] = [
     ("stat", "address address", _stat),
     ("fstat", "int address", _fstat),
     ("fstatat", "int address address int", _fstatat),
-)
+]
 
 
 def name_stats(processor: str) -> None:
@@ -282,9 +284,9 @@ def _getpid(_system: System) -> int:
     return posix.getpid()
 
 
-@model("clock_gettime", "int address", "Libc: gen/clock_gettime.c; CLOCK_MONOTONIC is 6")
+@model("clock_gettime", "int address", "Libc: gen/clock_gettime.c")
 def _clock_gettime(system: System, clock: int, at: int) -> int:
-    if clock != 6:
+    if clock != darwin.CLOCK_MONOTONIC:
         raise DarwinError(darwin.EINVAL)
     system.machine.write(at, darwin.timespec(time.monotonic_ns()))
     return 0
@@ -367,6 +369,12 @@ def _strlen(system: System, text: int) -> int:
 def _strcmp(system: System, left: int, right: int) -> int:
     texts = system.machine.text(left), system.machine.text(right)
     return (texts[0] > texts[1]) - (texts[0] < texts[1])
+
+
+@model("memcmp", "address address size", "string(3)")
+def _memcmp(system: System, left: int, right: int, size: int) -> int:
+    one, other = system.machine.read(left, size), system.machine.read(right, size)
+    return (one > other) - (one < other)
 
 
 @model("strncmp", "address address size", "string(3)")

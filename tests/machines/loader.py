@@ -1,4 +1,4 @@
-"""Runs functions of a library for macOS on an emulated processor.
+"""Runs functions of a library for macOS or FreeBSD on an emulated processor.
 
 The library is the real machine code, linked by ``tools/cross.py build``. What it imports leads to
 traps, which a model of libSystem serves (:mod:`machines.libsystem`).
@@ -32,12 +32,15 @@ DATA = {
     "__asan_shadow_memory_dynamic_address": SHADOW_AT,
 }
 
+#: What earlier calls may have left on the stack. Code that reads it without having written shows.
+LEFT_OVER = b"\xa5" * (1 << 16)
+
 #: Bytes from one trap to the next. The first one is where a call returns to.
 TRAP = 16
 
 
 class Processor(NamedTuple):
-    """What the calling convention of macOS makes of a processor.
+    """What the calling convention makes of a processor.
 
     ``variadic_on_stack``: the arguments after the named ones are on the stack (Apple: Writing ARM64
     code for Apple platforms); elsewhere they follow in registers.
@@ -77,6 +80,8 @@ PROCESSORS = {
         variadic_on_stack=False,
     ),
 }
+PROCESSORS["freebsd-x86_64"] = PROCESSORS["x86_64"]
+PROCESSORS["freebsd-aarch64"] = PROCESSORS["arm64"]._replace(variadic_on_stack=False)
 
 
 class Image:
@@ -86,7 +91,21 @@ class Image:
         """Reads the file."""
         self.processor = PROCESSORS[processor]
         binary = lief.parse(str(path))
-        assert isinstance(binary, lief.MachO.Binary), path
+        self.segments: dict[int, tuple[bytearray, int]] = {}
+        self.imports: list[str] = [""]
+        self.slots: list[int] = [0]  # where the address of each is
+        if isinstance(binary, lief.ELF.Binary):
+            self._load_elf(binary)
+        else:
+            assert isinstance(binary, lief.MachO.Binary), path
+            self._load_macho(binary)
+        self.is_checked = "__asan_init" in self.imports
+        names = ("speedcopy", "_speedcopy")
+        (exported,) = [each for each in binary.exported_symbols if each.name in names]
+        functions = (self._read(exported.value + at) for at in (0, 8, 16, 24))
+        self.copy, self.mechanism_name, self.look_at_directories, self.copy_names = functions
+
+    def _load_macho(self, binary: lief.MachO.Binary) -> None:
         self.segments = {
             segment.virtual_address: (bytearray(segment.content), segment.virtual_size)
             for segment in binary.segments
@@ -94,17 +113,29 @@ class Image:
         }
         for relocation in binary.relocations:
             self._write(relocation.address, self._read(relocation.address) + IMAGE)
-        self.imports: list[str] = [""]
-        self.is_checked = False
         for binding in binary.bindings:
             assert binding.symbol is not None
-            name = str(binding.symbol.name).removeprefix("_")
-            self._write(binding.address, DATA.get(name, TRAPS + TRAP * len(self.imports)))
-            self.imports.append(name)
-            self.is_checked |= name == "__asan_init"
-        (exported,) = [each for each in binary.exported_symbols if each.name == "_speedcopy"]
-        functions = (self._read(exported.value + at) for at in (0, 8, 16, 24))
-        self.copy, self.mechanism_name, self.look_at_directories, self.copy_names = functions
+            self._import(binding.address, str(binding.symbol.name).removeprefix("_"))
+
+    def _load_elf(self, binary: lief.ELF.Binary) -> None:
+        """The ABI of both processors has three kinds of relocations for a library."""
+        for segment in binary.segments:
+            if segment.type == lief.ELF.Segment.TYPE.LOAD:
+                content = bytearray(segment.content).ljust(segment.virtual_size, b"\0")
+                self.segments[segment.virtual_address] = content, segment.virtual_size
+        for relocation in binary.relocations:
+            kind = relocation.type.name.split("_", 1)[1]
+            if kind.endswith("RELATIVE"):
+                self._write(relocation.address, relocation.addend + IMAGE)
+            else:
+                assert kind.endswith(("GLOB_DAT", "JUMP_SLOT")), kind
+                assert relocation.symbol is not None
+                self._import(relocation.address, str(relocation.symbol.name))
+
+    def _import(self, address: int, name: str) -> None:
+        self._write(address, DATA.get(name, TRAPS + TRAP * len(self.imports)))
+        self.imports.append(name)
+        self.slots.append(IMAGE + address)
 
     def _find(self, address: int) -> tuple[bytearray, int]:
         for start, (content, _) in self.segments.items():
@@ -136,7 +167,8 @@ class Machine:
         self.processor = image.processor
         self.uc = unicorn.Uc(self.processor.kind, self.processor.mode)
         for start, (content, size) in image.segments.items():
-            self.uc.mem_map(IMAGE + start, _rounded(max(size, len(content))))
+            before = start % PAGE
+            self.uc.mem_map(IMAGE + start - before, _rounded(before + max(size, len(content))))
             self.uc.mem_write(IMAGE + start, bytes(content))
         self.uc.mem_map(TRAPS, PAGE)
         self.uc.mem_map(STACK, STACK_SIZE)
@@ -163,6 +195,7 @@ class Machine:
         for register, value in zip(cpu.arguments, arguments):
             uc.reg_write(register, value)
         stack = STACK + STACK_SIZE - 256
+        uc.mem_write(STACK + STACK_SIZE - len(LEFT_OVER), LEFT_OVER)
         if cpu.link is None:
             stack -= 8
             uc.mem_write(stack, struct.pack("<Q", TRAPS))

@@ -1,4 +1,4 @@
-"""A stand-in for ``speedcopy._native``: the same two names, over the code for macOS.
+"""A stand-in for ``speedcopy._native``: the same two names, over the code for another system.
 
 The package and its tests use it as they use the extension. What the machine returns is translated
 to the errnos of this system.
@@ -22,6 +22,7 @@ import cffi
 from machines import attributes as _attributes  # noqa: F401 (registers its calls)
 from machines import darwin, libsystem
 from machines import sanitizer as _sanitizer  # noqa: F401 (the same)
+from machines import smb as _smb  # noqa: F401 (the same)
 from machines.loader import Image, Machine
 from machines.script import Script
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def constants() -> cffi.FFI:
+def constants(platform: str) -> cffi.FFI:
     """What the extension's ffi is, without the extension."""
     before = os.getcwd()
     os.chdir(ROOT)  # the builder reads the sources from the folder it runs in
@@ -41,7 +42,7 @@ def constants() -> cffi.FFI:
     sys.path.remove(str(ROOT))
     os.chdir(before)
     ffi = cffi.FFI()
-    for name in build_ffi.PLATFORMS["darwin"].headers:
+    for name in build_ffi.PLATFORMS[platform].headers:
         text = build_ffi.declarations((ROOT / build_ffi.NATIVE / name).read_text())
         text = re.sub(r'^extern "Python\+C".*;$', "", text, flags=re.MULTILINE)
         ffi.cdef(re.sub(r"\bSC_CHAR\b", "char", text))
@@ -85,8 +86,13 @@ class Native:
     def __init__(self, library: Path, processor: str) -> None:
         """Loads the library."""
         self.library = library
+        platform = "freebsd" if processor.startswith("freebsd") else "darwin"
+        if platform == "freebsd":
+            from machines import freebsd  # registers its calls
+
+            darwin.become(freebsd.NUMBERS)
         libsystem.name_stats(processor)
-        self.ffi = constants()
+        self.ffi = constants(platform)
         self.numbers: Any = self.ffi.dlopen(None)
         self.image = Image(library, processor)
         self.script = Script()

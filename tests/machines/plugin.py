@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how much of it was the code for macOS."""
-    terminalreporter.write_line(
-        f"{_native.copies} copies in this process by the code of {_native.library.name}"
+    """Says how much of it was the code for macOS, and of how many cases."""
+    stats = terminalreporter.stats
+    counts = ", ".join(
+        f"{len(stats[kind])} {kind}"
+        for kind in ("passed", "failed", "error", "skipped", "deselected")
+        if stats.get(kind)
     )
+    line = f"{_native.library.stem}: {counts}; {_native.copies} copies in this process"
+    terminalreporter.write_line(line)
+    with open(os.environ["SPEEDCOPY_MACHINE_SUMMARY"], "a", encoding="utf-8") as summary:
+        summary.write(f"{line}\n")

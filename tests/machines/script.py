@@ -14,7 +14,8 @@ class Rule(NamedTuple):
     """What happens to calls number ``skip`` to ``skip + times - 1`` of one name.
 
     ``action``: "fail" with the errno of Darwin's; "late": the call is made, and fails; "short": it
-    moves ``amount`` bytes at most; "nothing": it returns 0; "call": calls ``function`` before.
+    moves ``amount`` bytes at most; "nothing": it returns 0; "call": nothing of that. ``function``
+    is called before, with "after" after it.
     """
 
     call: str
@@ -29,6 +30,11 @@ class Rule(NamedTuple):
 def fail(call: str, errno: str, *, skip: int = 0, times: int = -1) -> Rule:
     """The call fails with an errno of Darwin's, by its name."""
     return Rule(call, "fail", errno, skip=skip, times=times)
+
+
+def signalled(call: str, function: Callable[[], object], *, skip: int = 0) -> Rule:
+    """A signal, which the function sends, interrupts the call."""
+    return Rule(call, "fail", "EINTR", skip=skip, times=1, function=function)
 
 
 def late(call: str, errno: str, *, skip: int = 0, times: int = -1) -> Rule:
@@ -51,20 +57,25 @@ def before(call: str, function: Callable[[], object], *, skip: int = 0) -> Rule:
     return Rule(call, "call", skip=skip, times=1, function=function)
 
 
+def after(call: str, function: Callable[[], object], *, skip: int = 0) -> Rule:
+    """Something happens right after the call."""
+    return Rule(call, "after", skip=skip, times=1, function=function)
+
+
 class Script:
     """The rules, what the volume can, and the calls that were made."""
 
     def __init__(self) -> None:
         """Without rules, on a volume that clones."""
-        self.clones = True
+        self.clones, self.smb = True, False
         self.rules: list[Rule] = []
         self.calls: list[str] = []
         self._seen: dict[int, int] = {}
         self._random = random.Random(0)  # noqa: S311
 
-    def set(self, *rules: Rule, clones: bool = True) -> None:
-        """Replaces the rules and forgets the calls."""
-        self.clones = clones
+    def set(self, *rules: Rule, clones: bool = True, smb: bool = False) -> None:
+        """Replaces the rules and forgets the calls. A share does not clone."""
+        self.clones, self.smb = clones and not smb, smb
         self.rules = list(rules)
         self.calls.clear()
         self._seen.clear()

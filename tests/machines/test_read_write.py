@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NoReturn, Optional
 
 import pytest
 from machines import darwin
-from machines.copies import CLONE, LARGE, MIB, QUARANTINE, READ_WRITE, Copies
+from machines.copies import CLONE, LARGE, MIB, QUARANTINE, READ_WRITE, Copies, occurrences
 from machines.script import before, fail, late, nothing, short
+from support.process_limits import umask
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,24 +29,6 @@ STATES = {
     "shorter": (5_000, True),
     "longer": (20_000, True),
 }
-
-#: Calls that cannot fail on macOS.
-SURE = {
-    *("__error", "getpid", "clock_gettime", "arc4random", "sc_tick", "free"),
-    *("memcpy", "__memcpy_chk", "memset", "bzero", "__bzero"),
-    *("strlen", "strcmp", "strncmp", "strrchr"),
-}
-
-
-def occurrences(calls: list[str]) -> list[tuple[str, int]]:
-    """Each call, with its number among those of the same name."""
-    seen: dict[str, int] = {}
-    found = []
-    for call in calls:
-        seen[call] = seen.get(call, -1) + 1
-        if call not in SURE and not call.startswith("__asan_"):
-            found.append((call, seen[call]))
-    return found
 
 
 @pytest.mark.parametrize("errno", ERRNOS)
@@ -164,6 +147,18 @@ def test_quarantine(copies: Copies, old: Optional[int]) -> None:
     assert os.getxattr(copies.dst, QUARANTINE) == b"0081;"
     assert "user.other" not in os.listxattr(copies.dst)
     assert outcome.calls.index("fsetxattr") < outcome.calls.index("write")
+
+
+@pytest.mark.parametrize("mask", [0o200, 0o222, 0o277])
+def test_quarantine_on_a_new_file_that_its_owner_may_not_write(copies: Copies, mask: int) -> None:
+    """It is set as in Apple's copyfile, and the mode is the one of a new file in the end."""
+    copies.make()
+    os.setxattr(copies.src, QUARANTINE, b"0081;")
+    with umask(mask):
+        outcome = copies.copy(clones=False)
+    copies.check_copied(outcome)
+    assert os.getxattr(copies.dst, QUARANTINE) == b"0081;"
+    assert copies.dst.stat().st_mode & 0o7777 == 0o666 & ~mask
 
 
 @pytest.mark.parametrize("errno", ["ENOATTR", "ENOTSUP", "EPERM", "ERANGE"])

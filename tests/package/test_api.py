@@ -37,7 +37,7 @@ def test_all() -> None:
         "patch_copyfile",
         "unpatch_copyfile",
         "patched_copyfile",
-        *("Metadata", "Progress", "Reflink", "StrOrBytesPath"),
+        *("Done", "Metadata", "Progress", "Reflink", "StrOrBytesPath", "TreeProgress"),
     } <= public
 
 

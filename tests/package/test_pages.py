@@ -15,7 +15,7 @@ import speedcopy
 
 ROOT = Path(__file__).parents[2]
 README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
-PAGES = (README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (README, CONTRIBUTING, ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md")))
 
 #: PyPI shows README.md alone, so what it links to needs a whole address.
 ONLINE = "https://github.com/antirotor/speedcopy/blob/main/"

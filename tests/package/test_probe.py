@@ -16,7 +16,7 @@ from support.python import importing
 
 import speedcopy
 from speedcopy import _loader
-from speedcopy._probe import places, probe, reasons
+from speedcopy._probe import places, reasons
 from speedcopy._probe.places import Place
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def test_without_native(tmp_path: Path) -> None:
         check=True,
     )
     lines = told.stdout.splitlines()
-    assert lines[2].endswith("not active: " + probe.WITHOUT["not built"])
+    assert lines[2].endswith("not active: " + _loader.REASONS["not built"])
     assert lines[3:] == ["A copy uses shutil.copyfile."]
     assert os.listdir(tmp_path) == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.descriptors import descriptors
 from support.layout import pattern
+from support.python import importing
 from support.sizes import MIB
 
 import speedcopy
@@ -153,3 +155,18 @@ def test_python_runs_beside(folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_lock_stays_away() -> None:
+    """A Python without the lock (GIL) does not get it back by the import, and prints nothing."""
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        pytest.skip("this Python has the lock")
+    code = "import speedcopy, sys; print(sys._is_gil_enabled())"
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code],
+        env=importing(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("False", "")

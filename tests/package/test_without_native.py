@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import zipapp
 from pathlib import Path
 
 import pytest
 
 import speedcopy
+from speedcopy import _loader
 
 PACKAGE = Path(speedcopy.__file__).parent
+
+
+#: A program that copies ``src``, and prints how.
+PROGRAM = """
+import speedcopy
+done = speedcopy.transfer("src", "dst")
+print(done.mechanism, done.copied, done.declined, speedcopy.why_not_native(), sep="; ")
+"""
 
 
 @pytest.fixture
@@ -76,7 +87,46 @@ def test_warns_once(package: Path) -> None:
     assert done.returncode == 0
     lines = [line for line in done.stderr.splitlines() if "Warning" in line]
     assert len(lines) == 1
-    assert lines[0].startswith("<string>:1: RuntimeWarning: speedcopy is installed without its")
+    assert lines[0].startswith("<string>:1: RuntimeWarning: speedcopy has no native layer here")
+    assert _loader.REASONS["not built"] in lines[0]
+
+
+@pytest.mark.parametrize("binaries", [False, True], ids=["sources", "with the extension"])
+def test_zip_application(binaries: bool, tmp_path: Path) -> None:
+    """Python loads no extension from a zip file: the program copies, and warns once."""
+    ignored = ["native", "__pycache__", *([] if binaries else ["*.so", "*.pyd"])]
+    ignore = shutil.ignore_patterns(*ignored)
+    shutil.copytree(PACKAGE, tmp_path / "app" / "speedcopy", ignore=ignore)
+    (tmp_path / "app" / "__main__.py").write_text(PROGRAM)
+    zipapp.create_archive(tmp_path / "app", tmp_path / "app.pyz")
+    (tmp_path / "src").write_bytes(b"data")
+    done = subprocess.run(
+        [sys.executable, "-S", "app.pyz"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    reason = _loader.REASONS["not built"]
+    assert done.stdout.strip() == f"shutil.copyfile; 4; {{'native': 'not built'}}; {reason}"
+    assert done.stderr.count("RuntimeWarning") == 1
+    assert reason in done.stderr
+    assert (tmp_path / "dst").read_bytes() == b"data"
+
+
+def test_no_cffi(package: Path) -> None:
+    """A folder that several Pythons share has the extension, and cffi of one: the others warn."""
+    native = importlib.util.find_spec("speedcopy._native")
+    if native is None or native.origin is None or not backend_is_installed():
+        pytest.skip("no extension that needs an installed cffi")
+    shutil.copy(native.origin, package / "speedcopy")
+    (package.parent / "src").write_bytes(b"data")
+    done = run(package, f"exec({PROGRAM!r})", "-W", "always")
+    reason = _loader.REASONS["no cffi"]
+    assert done.stdout.strip() == f"shutil.copyfile; 4; {{'native': 'no cffi'}}; {reason}"
+    assert done.stderr.count("RuntimeWarning") == 1
+    assert reason in done.stderr
 
 
 def test_unsupported_platform(package: Path) -> None:
@@ -163,6 +213,13 @@ def test_broken(package: Path, name: str, content: str, error: str) -> None:
     assert done.returncode == 1
     assert "Error" in done.stderr.splitlines()[-1]
     assert error in done.stderr.splitlines()[-1]
+
+
+def backend_is_installed() -> bool:
+    """Whether cffi is a package like others, and not a part of this Python."""
+    code = "import importlib.util; print(importlib.util.find_spec('_cffi_backend'))"
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, check=True)
+    return done.stdout.strip() == b"None"
 
 
 def suffixes() -> list[str]:

@@ -19,7 +19,7 @@ from speedcopy._trees.copytree import copytree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from speedcopy._trees.tasks import Done
+    from speedcopy import Done
 
 WORKERS = 2
 
@@ -60,7 +60,7 @@ def processes(how: str) -> Iterator[Started]:
 @contextlib.contextmanager
 def loky() -> Iterator[Started]:
     """Processes that are used again."""
-    from loky import get_reusable_executor  # type: ignore[import-not-found, unused-ignore]
+    from loky import get_reusable_executor  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     executor = get_reusable_executor(WORKERS)
     try:

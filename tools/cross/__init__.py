@@ -12,6 +12,6 @@ run_contract  a program that runs the contract against an installed wheel
 runs          runs a wheel as far as this machine can
 sdist         the sdist, with the same bytes each time
 targets       the systems, their compilers and wheels, and how the wheels are run
-test          runs the tests on the code for macOS (tests/machines)
+test          runs the tests on the code for macOS and FreeBSD, counts system calls
 wheels        builds all wheels, checks and runs them, and prints the table
 """

@@ -9,7 +9,12 @@ from functools import partial
 from common.command import exit_code, say
 
 #: By the name of a command: its module, which is imported if it is used, and its function.
-COMMANDS = {"build": "build_all", "wheels": "main", "test": "main"}
+COMMANDS = {
+    "build": ("build", "build_all"),
+    "wheels": ("wheels", "main"),
+    "test": ("test", "main"),
+    "calls": ("test", "calls"),
+}
 
 #: What the extras install, and the standard library has not.
 NEEDED = ("abi3audit", "cffi", "lief", "setuptools", "ziglang")
@@ -24,5 +29,6 @@ def main(usage: str, arguments: list[str]) -> int:
     if missing:
         say("cross", f"missing: {', '.join(missing)}; run: pip install '.[test,machines]'")
         return 2
-    function = getattr(importlib.import_module(f"cross.{arguments[0]}"), COMMANDS[arguments[0]])
+    module, name = COMMANDS[arguments[0]]
+    function = getattr(importlib.import_module(f"cross.{module}"), name)
     return exit_code("cross", partial(function, *arguments[1:]), "what it has built is kept")

@@ -157,6 +157,7 @@ TARGETS = (
 
 #: The targets whose code runs here, by processor; and the same with checks.
 MACOS = {target.name.split("-")[1]: target for target in TARGETS if target.platform == "darwin"}
+FREEBSD = {target.name: target for target in TARGETS if target.platform == "freebsd"}
 CHECKED = {
     processor: target._replace(name=f"{target.name}-checked", checked=True)
     for processor, target in MACOS.items()

@@ -6,61 +6,63 @@ import argparse
 import platform
 import tempfile
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
+
+from common.command import exit_code
 
 import speedcopy
-from speedcopy import _loader
-from volunteer.cases import CASES, Skip, same_content, write
+from volunteer import far, local
+from volunteer.checks import NotHere, Places, Wrong, file_system
+
+CASES: tuple[Callable[[Places], str], ...] = (
+    *(local.native, local.new_file, local.dressed, local.quarantine, local.existing),
+    *(far.other_volume, local.compressed, local.sparse, local.cancelled, local.ctrl_c),
+    *(far.share, far.server_copy),
+)
 
 
-def machine() -> str:
+def machine(folder: Path) -> str:
     """What this is about."""
-    rows = ", ".join(_loader.native.MECHANISMS) if _loader.native else _loader.why_not or "none"
     system = platform.mac_ver()[0] or platform.release()
     return (
         f"speedcopy {speedcopy.__version__}, {platform.python_implementation()} "
-        f"{platform.python_version()}, {platform.system()} {system}, {platform.machine()}; "
-        f"mechanisms: {rows}"
+        f"{platform.python_version()}, {platform.system()} {system}, {platform.machine()}, "
+        f"{file_system(folder)}"
     )
 
 
-def to_other(other: Path) -> Callable[[Path], str]:
-    """A copy to another volume."""
-
-    def other_volume(folder: Path) -> str:
-        write(folder / "src", 100_000)
-        with tempfile.TemporaryDirectory(dir=other) as there:
-            result = speedcopy.transfer(folder / "src", Path(there, "dst"))
-            same_content(folder / "src", Path(there, "dst"))
-        return str(result)
-
-    return other_volume
-
-
-def tried(case: Callable[[Path], str], target: Optional[Path]) -> tuple[str, str]:
-    """How a case ended, and what it says."""
-    with tempfile.TemporaryDirectory(dir=target, prefix="speedcopy-report-") as folder:
+def tried(case: Callable[[Places], str], places: Places) -> tuple[str, str]:
+    """How a case ended, and what it says. Its folder is removed, whatever happens."""
+    with tempfile.TemporaryDirectory(dir=places.folder, prefix=far.PREFIX) as made:
         try:
-            return "ok", case(Path(folder))
-        except Skip as reason:
-            return "skipped", str(reason)
+            return "ok", case(Places(Path(made), places.other, places.share))
+        except NotHere as reason:
+            return "not here", str(reason)
+        except Wrong as what:
+            return "WRONG", str(what)
         except Exception as error:  # noqa: BLE001
-            return "FAILED", f"{type(error).__name__}: {error}"
+            return "WRONG", f"{type(error).__name__}: {error}"
+
+
+def report(places: Places) -> int:
+    """Tries everything. The exit code is 1 if something was wrong."""
+    print(machine(places.folder), flush=True)
+    wrong = False
+    for number, case in enumerate(CASES, 1):
+        ended, text = tried(case, places)
+        wrong |= ended == "WRONG"
+        name = case.__name__.replace("_", " ")
+        print(f"{number:2} {name}: {ended}: {text}", flush=True)
+    return int(wrong)
 
 
 def main(usage: str, arguments: list[str]) -> int:
-    """Tries everything. The exit code is 1 if a case failed."""
+    """Reads the arguments, and reports. The exit code is 2 if that is impossible."""
     parser = argparse.ArgumentParser(
         description=usage, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--target", type=Path, metavar="DIR")
-    parser.add_argument("--other", type=Path, metavar="DIR")
+    for option in ("--target", "--other", "--share"):
+        parser.add_argument(option, type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
-    print(machine())
-    failed = False
-    cases = [*CASES, *([to_other(options.other)] if options.other else [])]
-    for case in cases:
-        ended, text = tried(case, options.target)
-        failed |= ended == "FAILED"
-        print(f"{ended:7} {case.__name__}: {text}", flush=True)
-    return int(failed)
+    folder = options.target or Path(tempfile.gettempdir())
+    return exit_code("report", lambda: report(Places(folder, options.other, options.share)))

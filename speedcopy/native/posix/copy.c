@@ -6,10 +6,6 @@
 
 #include "posix.h"
 
-/* For the clean-up: repeats after EINTR, but not for ever, so that no server can hang it. */
-#define INSIST(result, call)                                                                       \
-    for (int tries = SC_MOST_TRIES; ((result) = (call)) < 0 && errno == EINTR && tries > 0; tries--)
-
 /*
  * If src ends with a hole, dst does not have its size yet. src may also have been truncated
  * meanwhile: what looked like a hole is then past its end, and dst must not include that.
@@ -43,9 +39,9 @@ static void cut_existing(sc_job *job)
     struct stat now;
     int looked = 0;
     if (job->dst_fd < 0) {
-        INSIST(job->dst_fd, openat(job->dst_dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK));
+        SC_INSIST(job->dst_fd, openat(job->dst_dir, job->dst, O_WRONLY | O_CLOEXEC | O_NONBLOCK));
         if (job->dst_fd >= 0)
-            INSIST(looked, fstat(job->dst_fd, &now));
+            SC_INSIST(looked, fstat(job->dst_fd, &now));
         if (job->dst_fd < 0 || looked < 0 || !sc_same_file(&now, &job->dst_st))
             return;
         job->written = job->arrived > 0 ? job->arrived : 0;
@@ -57,7 +53,7 @@ static int is_still_there(const sc_job *job)
 {
     struct stat now;
     int result;
-    INSIST(result, fstatat(job->dst_dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
+    SC_INSIST(result, fstatat(job->dst_dir, job->dst, &now, AT_SYMLINK_NOFOLLOW));
     return result == 0 && job->dst_st.st_mode && sc_same_file(&now, &job->dst_st);
 }
 
@@ -76,11 +72,11 @@ static void undo(sc_job *job)
         return;
     if (job->created) {
         if (!job->dst_st.st_mode && job->dst_fd >= 0)
-            INSIST(result, fstat(job->dst_fd, &job->dst_st));
+            SC_INSIST(result, fstat(job->dst_fd, &job->dst_st));
         int was_there = is_still_there(job);
         sc_close(&job->dst_fd);
         if (was_there && is_still_there(job))
-            INSIST(result, unlinkat(job->dst_dir, job->dst, 0));
+            SC_INSIST(result, unlinkat(job->dst_dir, job->dst, 0));
     } else if (S_ISREG(job->dst_st.st_mode) && job->touched) {
         cut_existing(job);
     }
@@ -106,7 +102,10 @@ static int start_plainly(sc_job *job, int first)
 /* `refusal`: of metadata; all data has been copied then. */
 static int run(sc_job *job, int *refusal)
 {
-    int result = sc_open(job);
+    int result = sc_open_src(job);
+    /* a row may make dst; otherwise dst is opened for the others */
+    if (result == 0 && sc_run_table(job) < 0)
+        result = sc_open_dst(job);
     if (result == 0 && !job->cancelled) {
         int code = sc_run_table(job);
         if (code < 0 && may_start_again(job, code))

@@ -1,7 +1,22 @@
-/* dst once it is open: truncated, opened again, closed. */
+/* dst: the mode of a new one; truncated, opened again, closed. */
 #include <unistd.h>
 
 #include "posix.h"
+
+/*
+ * A new file is never readable for more users than it is in the end. Its owner may always write to
+ * it: setting an extended attribute needs that, and so does replacing what a killed copy has left.
+ *
+ * GNU cp gives a new file the mode once, when it is created: src's permissions under the umask, or
+ * under the default ACL of the directory.
+ */
+mode_t sc_mode_of_new(const sc_job *job)
+{
+    if (job->flags & SC_AS_CP && !(job->flags & SC_COPY_MODE))
+        return job->src_st.st_mode ? job->src_st.st_mode & 0777 : S_IRUSR | S_IWUSR;
+    int is_known = job->flags & SC_COPY_MODE && job->src_st.st_mode;
+    return is_known ? (job->src_st.st_mode & 0777) | S_IWUSR : 0666;
+}
 
 /* Runs after Ctrl-C, too: dst must end where its correct data ends. */
 int sc_truncate(sc_job *job, int64_t size)

@@ -26,9 +26,6 @@
  */
 static const uint32_t HARMLESS_FLAGS = UF_NODUMP | UF_TRACKED | UF_HIDDEN;
 
-/* Mode bits that let others read or write. */
-static const mode_t OPEN_TO_OTHERS = 0066;
-
 /*
  * Does the volume clone? Only a clear "no" counts, as older kernels answer for the root of a volume
  * only (getvolattrlist of xnu). A share is then not asked to look up the temporary name.
@@ -61,15 +58,14 @@ static int refusal(const sc_job *job)
         return -EXDEV;
     if (job->src_st.st_flags & ~HARMLESS_FLAGS)
         return -EPERM;
-    if (!(mode & S_IRUSR) || mode & ~job->dst_st.st_mode & OPEN_TO_OTHERS)
+    if (!(mode & S_IRUSR) || sc_is_more_open(mode, job->dst_st.st_mode))
         return -EACCES;
     if (!is_within_limit(job))
         return -EFBIG;
     return volume_clones(job) ? 0 : -ENOTSUP;
 }
 
-/* Makes a new name in the directory of dst. 0 or -errno. */
-static int name_beside(const char *dst, char *name, size_t size)
+int sc_name_beside(const char *dst, char *name, size_t size)
 {
     static const char PREFIX[] = ".speedcopy-", DIGITS[] = "0123456789abcdef";
     const char *slash = strrchr(dst, '/');
@@ -99,31 +95,28 @@ static int remove_xattrs(int fd)
 }
 
 /*
- * Gives the clone the times, the mode and the flags of the dst that this copy has created, and
- * checks that it has them. Its owner and group can differ only if the volume ignores
- * CLONE_NOOWNERCOPY. fsetattrlist packs the values in the order of the bits (setattrlist_internal
- * of xnu).
+ * The owner and the group of a clone can differ only if the volume ignores CLONE_NOOWNERCOPY.
+ * fsetattrlist packs the values in the order of the bits (setattrlist_internal of xnu).
  */
-static int make_plain(const sc_job *job, int fd, struct stat *clone)
+int sc_make_plain(const struct stat *plain, int fd, struct stat *copy)
 {
-    const struct stat *dst = &job->dst_st;
     struct attrlist given = {.bitmapcount = ATTR_BIT_MAP_COUNT,
                              .commonattr = ATTR_CMN_CRTIME | ATTR_CMN_MODTIME | ATTR_CMN_ACCTIME |
                                            ATTR_CMN_ACCESSMASK | ATTR_CMN_FLAGS};
     struct {
         struct timespec created, changed, read;
         uint32_t mode, flags;
-    } values = {dst->st_birthtimespec, dst->st_mtimespec, dst->st_atimespec,
-                dst->st_mode & ALLPERMS, dst->st_flags};
+    } values = {plain->st_birthtimespec, plain->st_mtimespec, plain->st_atimespec,
+                plain->st_mode & ALLPERMS, plain->st_flags};
     if (fsetattrlist(fd, &given, &values, sizeof values, 0) < 0)
         return -errno;
     int result = remove_xattrs(fd);
     if (result < 0)
         return result;
-    if (fstat(fd, clone) < 0)
+    if (fstat(fd, copy) < 0)
         return -errno;
-    int is_plain = clone->st_mode == dst->st_mode && clone->st_flags == dst->st_flags &&
-                   clone->st_uid == dst->st_uid && clone->st_gid == dst->st_gid;
+    int is_plain = copy->st_mode == plain->st_mode && copy->st_flags == plain->st_flags &&
+                   copy->st_uid == plain->st_uid && copy->st_gid == plain->st_gid;
     return is_plain ? 0 : -EPERM;
 }
 
@@ -142,8 +135,8 @@ static int replace_dst(const sc_job *job, const char *name)
 static int adopt(sc_job *job, const char *name)
 {
     struct stat clone;
-    int fd = openat(job->dst_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    int result = fd < 0 ? -errno : make_plain(job, fd, &clone);
+    int removed, fd = openat(job->dst_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int result = fd < 0 ? -errno : sc_make_plain(&job->dst_st, fd, &clone);
     if (result == 0)
         result = replace_dst(job, name);
     if (result == 0) {
@@ -153,9 +146,7 @@ static int adopt(sc_job *job, const char *name)
         return 0;
     }
     sc_close(&fd);
-    for (int tries = SC_MOST_TRIES; tries > 0; tries--)
-        if (unlinkat(job->dst_dir, name, 0) == 0 || errno != EINTR)
-            break;
+    SC_INSIST(removed, unlinkat(job->dst_dir, name, 0));
     return result;
 }
 
@@ -176,7 +167,7 @@ int64_t sc_clone(sc_job *job, int64_t length)
     char name[PATH_MAX];
     int result = refusal(job);
     if (result == 0)
-        result = name_beside(job->dst, name, sizeof name);
+        result = sc_name_beside(job->dst, name, sizeof name);
     if (result == 0 &&
         fclonefileat(job->src_fd, job->dst_dir, name, CLONE_NOFOLLOW | CLONE_NOOWNERCOPY) < 0)
         result = -errno;

@@ -25,21 +25,6 @@
 #endif
 
 /*
- * A new file is never readable for more users than it is in the end. Its owner may always write to
- * it: setting an extended attribute needs that, and so does replacing what a killed copy has left.
- *
- * GNU cp gives a new file the mode once, when it is created: src's permissions under the umask, or
- * under the default ACL of the directory.
- */
-static mode_t mode_of_new(const sc_job *job)
-{
-    if (job->flags & SC_AS_CP && !(job->flags & SC_COPY_MODE))
-        return job->src_st.st_mode ? job->src_st.st_mode & 0777 : S_IRUSR | S_IWUSR;
-    int is_known = job->flags & SC_COPY_MODE && job->src_st.st_mode;
-    return is_known ? (job->src_st.st_mode & 0777) | S_IWUSR : 0666;
-}
-
-/*
  * Opens nothing after a signal handler has raised. If no descriptor is left, that of the current
  * directory is given up for the file.
  */
@@ -48,7 +33,7 @@ static int open_file(sc_job *job, const int *dir, const char *path, int flags)
     int fd = -1;
     errno = EINTR;
     if (!job->cancelled)
-        SC_REPEAT(job, fd, openat(*dir, path, flags | O_CLOEXEC | O_NOCTTY, mode_of_new(job)));
+        SC_REPEAT(job, fd, openat(*dir, path, flags | O_CLOEXEC | O_NOCTTY, sc_mode_of_new(job)));
     if (fd < 0 && job->here != AT_FDCWD && (errno == EMFILE || errno == ENFILE)) {
         close(job->here);
         job->here = job->src_dir = job->dst_dir = AT_FDCWD;
@@ -139,8 +124,12 @@ static int open_listed(sc_job *job)
     return job->src_fd < 0 ? refuse_src(job, errno) : 0;
 }
 
-static int open_src(sc_job *job)
+int sc_open_src(sc_job *job)
 {
+    if (!job->directories && (job->src[0] != '/' || job->dst[0] != '/')) {
+        int here = open(".", OPEN_DIRECTORY);
+        job->here = job->src_dir = job->dst_dir = here < 0 ? AT_FDCWD : here;
+    }
     int is_listed = job->flags & SC_SRC_IS_FILE && job->directories && job->directories->exact;
     int result = is_listed ? open_listed(job) : open_checked(job);
     if (result)
@@ -231,7 +220,7 @@ static int is_new(sc_job *job)
  * open is returned. So it is if the new file is not empty: a server without O_EXCL has then opened
  * an existing file.
  */
-static int open_dst(sc_job *job)
+int sc_open_dst(sc_job *job)
 {
     int how = is_left_out(job) ? O_NOFOLLOW | O_NONBLOCK : O_EXCL;
     job->dst_fd = open_file(job, &job->dst_dir, job->dst, O_WRONLY | O_CREAT | how);
@@ -249,14 +238,4 @@ static int open_dst(sc_job *job)
     }
     int refused = guard_dst(job);
     return refused ? refused : open_plainly(job);
-}
-
-int sc_open(sc_job *job)
-{
-    if (!job->directories && (job->src[0] != '/' || job->dst[0] != '/')) {
-        int here = open(".", OPEN_DIRECTORY);
-        job->here = job->src_dir = job->dst_dir = here < 0 ? AT_FDCWD : here;
-    }
-    int result = open_src(job);
-    return result ? result : open_dst(job);
 }

@@ -3,7 +3,7 @@
  *
  * copy.c       one copy: open, run the table, finish or undo, close
  * open.c       opens both files, refuses what may not be copied
- * dst.c        dst once it is open: truncated, opened again, closed
+ * dst.c        dst: the mode of a new one; truncated, opened again, closed
  * table.c      the rule: which row is tried, and what its errno means
  * rounds.c     runs one row in rounds: the length of a round, and holes
  * ticks.c      the calls back into Python
@@ -58,7 +58,7 @@ typedef struct {
     int dst_fd;
     struct stat src_st; /* st_mode is 0 if fstat failed: then only the last row is tried */
     struct stat dst_st; /* the same; st_size is 0 once dst has been truncated to 0 */
-    int created;        /* this copy created dst: O_EXCL succeeded */
+    int created;        /* this copy created dst: O_EXCL or SC_MAKES_DST succeeded */
     int plain;          /* dst was opened as the standard library opens it */
     int in_place;       /* dst still has its old content */
 
@@ -109,7 +109,8 @@ enum {
     SC_CLONES = 2,     /* always shares extents, or fails */
     SC_MAY_CLONE = 4,  /* the file system or the server may share extents */
     SC_ANY_FILE = 8,   /* also copies devices and pseudo files; the end of src is success */
-    SC_NEW_FILE = 16   /* copies only to a dst that this copy has created, and replaces it */
+    SC_NEW_FILE = 16,  /* copies only to a dst that this copy has created, and replaces it */
+    SC_MAKES_DST = 32  /* is tried before dst is opened: makes it, and sets what open.c sets */
 };
 
 /*
@@ -163,14 +164,19 @@ int sc_copy_flags(const sc_job *job);
  * What a platform's file may use.
  */
 
+/* The mode with which a new dst is created; the umask applies to it. */
+mode_t sc_mode_of_new(const sc_job *job);
+
 /* The row that every table ends with. */
 int64_t sc_read_write(sc_job *job, int64_t length);
 
 /* After EINTR: runs the signal handlers. Not 0: one of them raised, and the copy has to stop. */
 int sc_interrupted(sc_job *job);
 
-/* How often a call of the clean-up is repeated if signals interrupt it. */
+/* For the clean-up: repeats after EINTR, but not for ever, so that no server can hang it. */
 enum { SC_MOST_TRIES = 1000 };
+#define SC_INSIST(result, call)                                                                    \
+    for (int tries = SC_MOST_TRIES; ((result) = (call)) < 0 && errno == EINTR && tries > 0; tries--)
 
 /* Repeats a call that a signal has interrupted, unless the signal handler raised. */
 #define SC_REPEAT(job, result, call)                                                               \
@@ -190,8 +196,9 @@ static inline void sc_moved(sc_job *job, int64_t bytes)
  * What the other files do for each other.
  */
 
-/* open.c: opens both files, or refuses what the standard library refuses. Returns as sc_copy. */
-int sc_open(sc_job *job);
+/* open.c: opens src, then dst, or refuses what the standard library refuses. Return as sc_copy. */
+int sc_open_src(sc_job *job);
+int sc_open_dst(sc_job *job);
 
 /* dst.c: opens dst once more, with O_TRUNC, and goes back to offset 0. 0 or -1. */
 int sc_reopen_plainly(sc_job *job);
@@ -205,7 +212,7 @@ int sc_truncate(sc_job *job, int64_t size);
 /* dst.c: closes a descriptor unless it is -1, and sets it to -1. 0 or -errno. */
 int sc_close(int *fd);
 
-/* table.c: tries the mechanisms in order until one has moved the bytes. 0 or -errno. */
+/* table.c: tries the mechanisms that make dst, and once it is open the others. 0 or -errno. */
 int sc_run_table(sc_job *job);
 
 /* table.c: moves the rest by the last mechanism alone. 0 or -errno. */

@@ -42,7 +42,7 @@ static int clean_up(sc_job *job, int refusal)
     struct stat now;
     int looked;
     int is_known = job->flags & SC_REFLINK_ALWAYS && sc_may_copy_in_place(job);
-    if (job->in_place || (was_not_begun(-refusal) && !is_known))
+    if (job->dst_fd < 0 || job->in_place || (was_not_begun(-refusal) && !is_known))
         return refusal;
     SC_REPEAT(job, looked, fstat(job->dst_fd, &now));
     if (looked == 0 && now.st_size != job->dst_st.st_size && sc_empty(job) < 0)
@@ -63,7 +63,7 @@ static int at_once(sc_job *job, const sc_mechanism *mechanism)
     do
         moved = mechanism->copy(job, job->size);
     while (moved == -EINTR && !sc_interrupted(job));
-    job->touched |= moved >= 0 || !(mechanism->traits & SC_CLONES);
+    job->touched |= job->dst_fd >= 0 && (moved >= 0 || !(mechanism->traits & SC_CLONES));
     if (moved < 0)
         return clean_up(job, (int)moved);
     SC_REPEAT(job, looked, fstat(job->src_fd, &now));
@@ -120,7 +120,10 @@ static int ask(sc_job *job, const sc_mechanism *mechanism)
 static int is_wanted(const sc_job *job, const sc_mechanism *mechanism)
 {
     int clones = mechanism->traits & SC_CLONES;
-    int regular = S_ISREG(job->src_st.st_mode) && S_ISREG(job->dst_st.st_mode);
+    int makes_dst = !!(mechanism->traits & SC_MAKES_DST);
+    int regular = S_ISREG(job->src_st.st_mode) && (makes_dst || S_ISREG(job->dst_st.st_mode));
+    if (makes_dst != (job->dst_fd < 0))
+        return 0;
     if (job->flags & SC_SKIP_ROW << (mechanism - sc_mechanisms))
         return 0;
     if (mechanism->traits & SC_NEW_FILE && !job->created)
@@ -158,6 +161,8 @@ int sc_run_last(sc_job *job)
 
 int sc_run_table(sc_job *job)
 {
+    if (job->report->mechanism >= 0)
+        return 0; /* dst was made before it could be opened */
     for (const sc_mechanism *row = sc_mechanisms; row->name; row++) {
         if (!is_wanted(job, row))
             continue;
