@@ -129,6 +129,17 @@ def test_interrupted_while_it_is_made() -> None:
     assert calls == [[], []]
 
 
+def test_no_network() -> None:
+    """What cannot be fetched is one line, and says what it was."""
+
+    def fill(_folder: Path) -> None:
+        raise ProgramError(["apt-get"], "E: nothing\nE: fetched")
+
+    with pytest.raises(chroots.NotHereError) as caught:
+        chroots.provided(Piece("a root", "chroots/a", fill))
+    assert str(caught.value) == "a root cannot be made, is there a network? E: nothing"
+
+
 def test_in_a_chroot(tmp_path: Path) -> None:
     """A program sees what is mounted, and the variables that it is given. Nothing stays mounted."""
     for name in ("proc", "dev", "sys", "bin", "lib", "lib64", "usr", "it's"):

@@ -192,8 +192,11 @@ def try_all(options: Namespace) -> int:
     if os.geteuid():
         msg = "needs root: each trial has a user of its own"
         raise ToolError(msg)
-    (sdist,) = options.dir.glob("speedcopy-*.tar.gz")
-    wanted = steps(sdist.name[len("speedcopy-") : -len(".tar.gz")])
+    sdists = [*options.dir.glob("speedcopy-*.tar.gz")]
+    if len(sdists) != 1:
+        msg = f"{options.dir} has not one sdist: python tools/cross.py wheels --dir {options.dir}"
+        raise ToolError(msg)
+    wanted = steps(sdists[0].name[len("speedcopy-") : -len(".tar.gz")])
     print(f"{'':36}", *(f"{step.name:>11}" for step in wanted), flush=True)
     failed = False
     for trial in trials(options.suites or SUITES):
