@@ -59,6 +59,20 @@ def test_passed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert done[:2] == (runs.PASSED, "CPython 3.9.2: 9 passed; CPython 3.15.0: 9 passed")
 
 
+@pytest.mark.parametrize(
+    ("printed", "text"),
+    [
+        ("...\n== 2 passed, 1 skipped in 61.20s (0:01:01) ==", "2 passed, 1 skipped"),
+        ("7 passed in 1.0s\n2 passed in 1.0s\n47 s in all", "7 passed and 2 passed"),
+        ("python3.15 not run: no network", "python3.15 not run: no network"),
+    ],
+    ids=["one run", "two", "none"],
+)
+def test_summary(printed: str, text: str) -> None:
+    """The numbers of each run of pytest, or else the last line."""
+    assert runs.summary(printed) == text
+
+
 def test_failed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -62,8 +62,9 @@ def lay_out(folder: Path) -> None:
 
 
 def summary(printed: str) -> str:
-    """Which Python it was, and the numbers of tests."""
+    """Which Python it was, and the numbers of tests: all of them, if pytest ran more than once."""
     lines = printed.splitlines()
     python = next((line.split(",")[0] for line in lines if line.endswith((".so", ".pyd"))), "")
-    counts = re.sub(r" in [\d.]+s.*", "", lines[-1].strip("= "))
+    ends = [line.strip("= ") for line in lines if re.search(r"\d+ passed.* in [\d.]+s", line)]
+    counts = " and ".join(re.sub(r" in [\d.]+s.*", "", line) for line in ends or lines[-1:])
     return f"{python}: {counts}" if python else counts
