@@ -57,9 +57,18 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     finally:
+        _drop_messages_on_full_disk()
         for number, handler in before.items():
             signal.signal(number, handler)
     return code
+
+
+def _drop_messages_on_full_disk() -> None:
+    """Else Python (3.13.5, not 3.11) exits with 120, not our code, as it cannot flush stderr."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _open_closed() -> None:

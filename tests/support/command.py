@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -66,12 +67,16 @@ def entries(folder: Path) -> dict[str, Entry]:
 
 
 def run(command: list[str], folder: Path) -> tuple[int, str]:
-    """The exit code, and what was said on stderr, in the words of cp."""
+    """The exit code, and what was said on stderr, in the words of cp.
+
+    In this message, coreutils 9.7 of Debian 13 also names src: "with non-directory 'src'".
+    """
     done = subprocess.run(
         command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     assert done.stdout == ""
-    return done.returncode, done.stderr.replace("speedcopy cp", "cp").strip()
+    said = done.stderr.replace("speedcopy cp", "cp").strip()
+    return done.returncode, re.sub(r"( with non-directory) '.+'$", r"\1", said, flags=re.MULTILINE)
 
 
 @functools.cache

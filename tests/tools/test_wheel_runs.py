@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from common.programs import ProgramError
-from cross import chroots, installs, runs
+from cross import chroots, installs, runs, ways
 from cross.targets import RUNS, WHEELS, Target
 from lab.cache import CACHE_VARIABLE
 from lab.pieces import Piece
@@ -33,23 +33,23 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def result_of(
-    monkeypatch: pytest.MonkeyPatch, way: Callable[[runs.Run], list[str]], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, way: Callable[[ways.Run], list[str]], tmp_path: Path
 ) -> runs.Result:
     """The result of a run, done in this way."""
     target = WHEELS[0]
-    monkeypatch.setitem(runs.WAYS, target.run, way)
+    monkeypatch.setitem(ways.WAYS, target.run, way)
     return runs.run(target, tmp_path / "a.whl")
 
 
 def test_every_kind_of_run_has_a_function() -> None:
     """The table and the functions name the same kinds."""
-    assert set(runs.WAYS) == set(RUNS)
+    assert set(ways.WAYS) == set(RUNS)
 
 
 def test_passed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The result names each Python and its tests. They run beside no package of ours."""
 
-    def way(run: runs.Run) -> list[str]:
+    def way(run: ways.Run) -> list[str]:
         assert (run.folder / "tests/contract/test_contract.py").exists()
         assert not (run.folder / "speedcopy").exists()
         first = "CPython 3.9.2, x86_64, little-endian: /v/_native.abi3.so\n..s\n9 passed in 4.1s"
@@ -57,6 +57,20 @@ def test_passed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     done = result_of(monkeypatch, way, tmp_path)
     assert done[:2] == (runs.PASSED, "CPython 3.9.2: 9 passed; CPython 3.15.0: 9 passed")
+
+
+@pytest.mark.parametrize(
+    ("printed", "text"),
+    [
+        ("...\n== 2 passed, 1 skipped in 61.20s (0:01:01) ==", "2 passed, 1 skipped"),
+        ("7 passed in 1.0s\n2 passed in 1.0s\n47 s in all", "7 passed and 2 passed"),
+        ("python3.15 not run: no network", "python3.15 not run: no network"),
+    ],
+    ids=["one run", "two", "none"],
+)
+def test_summary(printed: str, text: str) -> None:
+    """The numbers of each run of pytest, or else the last line."""
+    assert runs.summary(printed) == text
 
 
 def test_failed(
@@ -67,7 +81,7 @@ def test_failed(
     def fail() -> str:
         raise ProgramError(["python3"], "a failure\n1 failed, 8 passed")
 
-    done = result_of(monkeypatch, lambda _: [runs.tested("/usr/bin/python3", fail)], tmp_path)
+    done = result_of(monkeypatch, lambda _: [ways.tested("/usr/bin/python3", fail)], tmp_path)
     assert done[:2] == (runs.FAILED, "python3: 1 failed, 8 passed")
     assert "a failure" in capsys.readouterr().err
 
@@ -75,7 +89,7 @@ def test_failed(
 def test_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What cannot be fetched is one line."""
 
-    def fail(_run: runs.Run) -> list[str]:
+    def fail(_run: ways.Run) -> list[str]:
         raise ProgramError(["apt-get", "install"], "E: no network\nE: nothing fetched")
 
     done = result_of(monkeypatch, fail, tmp_path)
@@ -88,8 +102,8 @@ def test_other_python_is_not_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     def fail(*_: object) -> str:
         raise ProgramError(["apt-get"], "E: no network")
 
-    monkeypatch.setattr(runs, "in_debian", fail)
-    done = result_of(monkeypatch, lambda run: [runs.other("testing", "py", run)], tmp_path)
+    monkeypatch.setattr(ways, "in_debian", fail)
+    done = result_of(monkeypatch, lambda run: [ways.other("testing", "py", run)], tmp_path)
     assert done[:2] == (runs.PASSED, "py not run: apt-get: E: no network")
 
 
@@ -127,6 +141,17 @@ def test_interrupted_while_it_is_made() -> None:
         chroots.provided(piece)
     assert chroots.provided(piece) == chroots.provided(piece) == piece.path
     assert calls == [[], []]
+
+
+def test_no_network() -> None:
+    """What cannot be fetched is one line, and says what it was."""
+
+    def fill(_folder: Path) -> None:
+        raise ProgramError(["apt-get"], "E: nothing\nE: fetched")
+
+    with pytest.raises(chroots.NotHereError) as caught:
+        chroots.provided(Piece("a root", "chroots/a", fill))
+    assert str(caught.value) == "a root cannot be made, is there a network? E: nothing"
 
 
 def test_in_a_chroot(tmp_path: Path) -> None:

@@ -13,5 +13,6 @@ runs          runs a wheel as far as this machine can
 sdist         the sdist, with the same bytes each time
 targets       the systems, their compilers and wheels, and how the wheels are run
 test          runs the tests on the code for macOS and FreeBSD, counts system calls
+ways          the ways to run a wheel, each on other Pythons
 wheels        builds all wheels, checks and runs them, and prints the table
 """

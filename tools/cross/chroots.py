@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from common import command
 from common.errors import ToolError
-from common.programs import output
+from common.programs import ProgramError, output
 from lab.packages import Mirror, Suite
 from lab.pieces import Piece
 
@@ -136,7 +136,11 @@ def provided(piece: Piece) -> Path:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not piece.complete:
             say(f"{piece.name}: into {piece.path}")
-            piece.build()
+            try:
+                piece.build()
+            except ProgramError as error:
+                msg = f"{piece.name} cannot be made, is there a network? {error.first_line}"
+                raise NotHereError(msg) from error
     return piece.path
 
 

@@ -28,7 +28,7 @@ from cross.targets import ROOT
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 SUITES = ("bookworm", "trixie", "testing")
 
@@ -36,8 +36,8 @@ SUITES = ("bookworm", "trixie", "testing")
 PACKAGES = ("gcc", "libc6-dev", "python3-dev", "python3-venv", "pypy3-dev", "pypy3-venv")
 MORE = {"testing": ("python3.15-dev", "python3.15-venv")}
 
-#: This machine's own Pythons, which its release can run, and where they are seen from inside.
-PYENV, OWN = Path.home() / ".pyenv" / "versions", "/opt"
+#: This machine's own Pythons, which its release can run. They look for their library in there.
+PYENV = Path.home() / ".pyenv" / "versions"
 
 #: The user who is not root, and the folder of a trial as seen from inside.
 USER, HOME = 1000, "/home"
@@ -121,7 +121,7 @@ def trials(suites: Sequence[str]) -> Iterator[Trial]:
         names = [name[: -len("-venv")] for name in MORE.get(suite, ()) if name.endswith("-venv")]
         paths = [f"/usr/bin/{name}" for name in ("python3", *names, "pypy3")]
         if suite == codename():
-            paths += [f"{OWN}/{path.relative_to(PYENV)}" for path in own_pythons()]
+            paths += map(str, own_pythons())
         yield Trial(suite, paths[0], 0)
         for path in paths:
             yield Trial(suite, path, USER)
@@ -138,15 +138,12 @@ def run(trial: Trial, step: Step, home: Path) -> str:
     """Runs a step; its seconds, or the line that says why it failed."""
     mounts = {str(home): HOME, "/etc/resolv.conf": "/etc/resolv.conf"}
     if PYENV.exists():
-        mounts[str(PYENV)] = OWN
+        mounts[str(PYENV)] = str(PYENV)
     if certificates := os.environ.get("PIP_CERT"):
         mounts[os.path.dirname(certificates)] = os.path.dirname(certificates)
     passed = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")]
     own = (f"HOME={HOME}", f"python={trial.python}", "PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8")
-    for place in mounts.values():
-        inside = Path(f"{root(trial.suite).path}{place}")
-        if not inside.exists():
-            inside.mkdir(parents=True)
+    make_mount_points(root(trial.suite).path, mounts.values())
     user = f"--userspec=+{trial.user}:+{trial.user}"
     enter = entering(root(trial.suite).path, mounts, (*own, *passed), user)
     alone = [] if step.network else ["unshare", "--net"]
@@ -158,6 +155,16 @@ def run(trial: Trial, step: Step, home: Path) -> str:
         command.say("installs", f"{trial} {step.name}:\n{error.printed}")
         return "FAILED"
     return f"{time.monotonic() - started:.0f} s"
+
+
+def make_mount_points(folder: Path, places: Iterable[str]) -> None:
+    """Makes the folders that are missing in a root. Any user may look for names in those above."""
+    for place in places:
+        inside = Path(f"{folder}{place}")
+        if not inside.exists():
+            inside.mkdir(parents=True)
+        for parent in list(inside.parents)[: len(Path(place).parents) - 1]:
+            parent.chmod(parent.stat().st_mode | 0o111)
 
 
 def lay_out(home: Path, dist: Path, user: int) -> None:
@@ -185,8 +192,11 @@ def try_all(options: Namespace) -> int:
     if os.geteuid():
         msg = "needs root: each trial has a user of its own"
         raise ToolError(msg)
-    (sdist,) = options.dir.glob("speedcopy-*.tar.gz")
-    wanted = steps(sdist.name[len("speedcopy-") : -len(".tar.gz")])
+    sdists = [*options.dir.glob("speedcopy-*.tar.gz")]
+    if len(sdists) != 1:
+        msg = f"{options.dir} has not one sdist: python tools/cross.py wheels --dir {options.dir}"
+        raise ToolError(msg)
+    wanted = steps(sdists[0].name[len("speedcopy-") : -len(".tar.gz")])
     print(f"{'':36}", *(f"{step.name:>11}" for step in wanted), flush=True)
     failed = False
     for trial in trials(options.suites or SUITES):

@@ -21,7 +21,7 @@ OUTPUT = ROOT / "build" / "cross"
 #: The compiler. ``python -m ziglang`` is zig.
 ZIG = (sys.executable, "-m", "ziglang")
 
-#: How a wheel is run: see runs.py.
+#: How a wheel is run: see ways.py.
 RUNS = {
     "native": "the contract, on this machine",
     "chroot": "the contract, on a Debian of that processor",
