@@ -86,14 +86,14 @@ class Copier:
 
     __slots__ = ("_options", "_refused", "_report", "audits", "flags", "skip")
 
-    def __init__(self, options: Options, *, audits: bool = True) -> None:
+    def __init__(self, options: Options, *, audits: bool = True, skip: int = 0) -> None:
         self._options = options
         #: False if the audit hooks have heard of these copies. The standard library tells them all.
         self.audits = audits
         self.flags = options.flags
         self._report: Optional[Report] = None
         #: The rows that cannot copy any file between these devices, for Options(skip=...).
-        self.skip = 0
+        self.skip = skip
         #: By the standard library.
         self._refused: dict[str, str] = {}
         # On Windows the native layer leaves some copies to Python, even those of data alone.

@@ -114,7 +114,7 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
         name=_name_of_dst(how),
         as_cp=how.as_cp,
     )
-    copier = Copier(options, audits=not how.heard)
+    copier = Copier(options, audits=not how.heard, skip=how.skip)
     is_looked_at = how.as_cp and not how.fresh
     opened = how.opened and not is_looked_at
     many = watch.many = Between(copier, options, src, dst, names, opened=opened)

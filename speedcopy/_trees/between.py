@@ -36,7 +36,7 @@ class Between:
         self._copier, self._options = copier, options
         self._src, self._dst, self._names = src, dst, names
         self._audited = not copier.audits
-        self._tried = False
+        self._tried = bool(copier.skip)
         #: By index, what is to be raised when it is the turn of that name.
         self._refusals: dict[int, BaseException] = {}
         self._batch: Optional[Batch] = None
