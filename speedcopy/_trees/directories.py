@@ -47,30 +47,15 @@ class Directory:
     """A directory on its way from src to dst."""
 
     __slots__ = (
-        "_errors",
-        "_found",
-        "_ignored",
-        "_scan",
-        "dst",
-        "dst_prefix",
-        "folded",
-        "fresh",
-        "linked",
-        "making",
-        "mode",
-        "names",
-        "parent",
-        "pending",
-        "places",
-        "position",
-        "src",
-        "src_prefix",
-        "unfinished",
+        *("_errors", "_found", "_ignored", "_scan", "dst", "dst_prefix", "folded", "fresh"),
+        *("linked", "making", "mode", "names", "parent", "pending", "places", "position", "src"),
+        *("src_prefix", "unfinished"),
     )
 
     def __init__(
         self, src: Path, dst: Path, parent: Optional[Directory] = None, position: int = 0
     ) -> None:
+        self._scan: Optional[Scan] = None
         #: As the caller wrote them, for the directory that copytree is called with.
         self.src, self.dst = src, dst
         #: These two are bytes if the caller's paths are, as are the names.
@@ -97,7 +82,6 @@ class Directory:
         self.places = 0, self.dst_prefix
         self._found: list[str] = []
         self._ignored: Container[str] = ()
-        self._scan: Optional[Scan] = None
         self._errors: list[tuple[int, Errors]] = []
 
     def child(self, position: int, name: str) -> Directory:
@@ -187,6 +171,10 @@ class Directory:
         """Closes src."""
         if self._scan is not None:
             self._scan.close()
+
+    def __del__(self) -> None:
+        """Closes it where an interrupt came before that."""
+        self.close()
 
     def finish(self, settings: Settings) -> None:
         """Gives dst the metadata of src, when nothing is written in it any more."""
