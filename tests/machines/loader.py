@@ -196,6 +196,8 @@ class Machine:
             uc.reg_write(register, value)
         stack = STACK + STACK_SIZE - 256
         uc.mem_write(STACK + STACK_SIZE - len(LEFT_OVER), LEFT_OVER)
+        for at, value in enumerate(arguments[len(cpu.arguments) :]):
+            uc.mem_write(stack + 8 * at, struct.pack("<Q", value))
         if cpu.link is None:
             stack -= 8
             uc.mem_write(stack, struct.pack("<Q", TRAPS))
