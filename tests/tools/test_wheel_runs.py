@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from common.programs import ProgramError
-from cross import chroots, installs, runs, ways
 from cross.targets import RUNS, WHEELS, Target
 from lab.cache import CACHE_VARIABLE
 from lab.pieces import Piece
+
+pytest.importorskip("fcntl", reason="wheels are run on Linux")
+
+# isort: split
+from cross import chroots, installs, runs, ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable
