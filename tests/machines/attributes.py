@@ -37,12 +37,7 @@ def _fclonefileat(system: System, fd: int, dir_fd: int, path: int, flags: int) -
         offset = 0
         while sent := posix.sendfile(clone, fd, offset, 1 << 24):
             offset += sent
-        for attribute in volume.names(fd):
-            posix.setxattr(clone, PREFIX + attribute, posix.getxattr(fd, PREFIX + attribute))
-        volume.set_flags(clone, volume.flags(fd))
-        volume.set_born(clone, volume.born(src))
-        posix.utime(clone, ns=(src.st_atime_ns, src.st_mtime_ns))
-        posix.fchmod(clone, src.st_mode & 0o1777)
+        volume.dress(fd, clone, src, 0o1777)
     except OSError:
         posix.unlink(name, dir_fd=directory)
         raise

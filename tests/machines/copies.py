@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Optional
 from machines import native
 
 import speedcopy
+from speedcopy._copy2 import Copier
+from speedcopy._copyfile import Options
+from speedcopy._trees.between import Between
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +100,20 @@ class Copies:
             self.dst.unlink(missing_ok=True)
         else:
             self.dst.write_bytes(self.old)
+
+    def between_directories(self) -> Path:
+        """Copies src into a directory, as a tree does; an old dst lies there. Returns the copy."""
+        new = self.folder / "new"
+        new.mkdir()
+        if self.old is not None:
+            self.dst.rename(new / "src")
+        options = Options(metadata="strict", name="free" if self.old is None else "any")
+        prefixes = (os.path.join(self.folder, ""), os.path.join(new, ""))
+        many = Between(Copier(options), options, *prefixes, ["src"])
+        assert many.copy(0) == (1, len(self.content))
+        assert (new / "src").read_bytes() == self.content
+        assert os.listdir(new) == ["src"]
+        return new / "src"
 
     def copy(self, *rules: Rule, clones: bool = True, smb: bool = False, **options: Any) -> Outcome:
         """Makes one copy. Nothing but src and dst may be in the folder then."""

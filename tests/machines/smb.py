@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from machines import darwin
 from machines.libsystem import STATS, DarwinError, model
 from machines.memory import ModelError
-from machines.volume import PREFIX, Volume
 
 if TYPE_CHECKING:
     from machines.libsystem import System
@@ -81,14 +80,5 @@ def _copyfile(system: System, source: int, target: int, _mode: int, flags: int) 
     with open(src, "rb") as data, open(dst, "wb") as made:
         while block := data.read(1 << 20):
             made.write(block)
-        _dress(volume, data.fileno(), made.fileno(), st)
+        volume.dress(data.fileno(), made.fileno(), st, 0o777)
     return 0
-
-
-def _dress(volume: Volume, src: int, dst: int, st: os.stat_result) -> None:
-    for attribute in volume.names(src):
-        posix.setxattr(dst, PREFIX + attribute, posix.getxattr(src, PREFIX + attribute))
-    volume.set_flags(dst, volume.flags(src))
-    volume.set_born(dst, volume.born(st))
-    posix.utime(dst, ns=(st.st_atime_ns, st.st_mtime_ns))
-    posix.fchmod(dst, st.st_mode & 0o777)

@@ -10,10 +10,6 @@ from machines.copies import CLONE, QUARANTINE, READ_WRITE, Copies
 from machines.script import fail
 from machines.volume import Volume
 
-from speedcopy._copy2 import Copier
-from speedcopy._copyfile import Options
-from speedcopy._trees.between import Between
-
 LONG_AGO = 86_400 * 10**9 + 5
 
 
@@ -69,15 +65,6 @@ def test_between_directories(copies: Copies, old: int | None) -> None:
     copies.make(old=old)
     dress(copies, 0o755, 0)
     copies.script.set()
-    (copies.folder / "new").mkdir()
-    if old is not None:
-        copies.dst.rename(copies.folder / "new" / "src")
-    options = Options(metadata="strict", name="any" if old else "free")
-    prefixes = (os.path.join(copies.folder, ""), os.path.join(copies.folder, "new", ""))
-    many = Between(Copier(options), options, *prefixes, ["src"])
-    assert many.copy(0) == (1, len(copies.content))
-    dst = copies.folder / "new" / "src"
-    assert dst.read_bytes() == copies.content
+    dst = copies.between_directories()
     assert copies.script.calls.count("fclonefileat") == (old is None)
     assert dst.stat().st_mode & 0o777 == 0o755
-    assert os.listdir(copies.folder / "new") == ["src"]

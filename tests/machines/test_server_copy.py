@@ -21,9 +21,6 @@ from support.python import importing
 
 import speedcopy
 from speedcopy import _copyfile
-from speedcopy._copy2 import Copier
-from speedcopy._copyfile import Options
-from speedcopy._trees.between import Between
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -287,18 +284,9 @@ def test_between_directories(copies: Copies, old: Optional[int]) -> None:
     copies.make(old=old)
     dress(copies, 0o755)
     copies.script.set(smb=True)
-    (copies.folder / "new").mkdir()
-    if old is not None:
-        copies.dst.rename(copies.folder / "new" / "src")
-    options = Options(metadata="strict", name="any" if old else "free")
-    prefixes = (os.path.join(copies.folder, ""), os.path.join(copies.folder, "new", ""))
-    many = Between(Copier(options), options, *prefixes, ["src"])
-    assert many.copy(0) == (1, len(copies.content))
-    dst = copies.folder / "new" / "src"
-    assert dst.read_bytes() == copies.content
+    dst = copies.between_directories()
     assert copies.script.calls.count(SERVER_COPY) == (old is None)
     assert (dst.stat().st_mtime_ns, dst.stat().st_mode & 0o777) == (LONG_AGO, 0o755)
-    assert os.listdir(copies.folder / "new") == ["src"]
 
 
 def test_relative_names(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,3 +78,12 @@ class Volume:
             for name in found
             if name.startswith(PREFIX) and not name.startswith(HIDDEN)
         ]
+
+    def dress(self, src: int, copy: int, st: os.stat_result, mode: int) -> None:
+        """Gives a copy the attributes, flags and times of src, and these bits of its mode."""
+        for attribute in self.names(src):
+            posix.setxattr(copy, PREFIX + attribute, posix.getxattr(src, PREFIX + attribute))
+        self.set_flags(copy, self.flags(src))
+        self.set_born(copy, self.born(st))
+        posix.utime(copy, ns=(st.st_atime_ns, st.st_mtime_ns))
+        posix.fchmod(copy, st.st_mode & mode)
