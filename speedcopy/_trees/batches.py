@@ -115,8 +115,7 @@ def copy_batch(batch: Batch, watch: Optional[Watch] = None) -> Outcome:
         as_cp=how.as_cp,
     )
     copier = Copier(options, audits=not how.heard, skip=how.skip)
-    is_looked_at = how.as_cp and not how.fresh
-    opened = how.opened and not is_looked_at
+    opened = how.opened and (how.fresh or not how.as_cp)
     many = watch.many = Between(copier, options, src, dst, names, opened=opened)
     failed: list[tuple[int, str]] = []
     later: list[int] = []

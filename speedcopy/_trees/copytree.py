@@ -107,7 +107,7 @@ def copy_tree(
 
 def _one_after_the_other(settings: Settings) -> CopyFunction:
     """What copies a file where no two may be copied at the same time."""
-    if settings.umask is None and settings.metadata:
+    if not settings.as_cp and settings.metadata:
         return functools.partial(copy2, metadata=settings.metadata)
     options = Options(metadata=settings.metadata, as_cp=True)
     return functools.partial(_engine.copy, options=options)

@@ -130,12 +130,12 @@ class Directory:
     def make(self, settings: Settings) -> None:
         """Makes dst. Its parent is there."""
         try:
-            if settings.umask is None:
+            if not settings.as_cp:
                 os.mkdir(self.dst)
             else:
                 self.mode = make_directory(self.src, self.dst)
         except OSError:
-            is_followed = settings.umask is None or not os.path.islink(self.dst)
+            is_followed = not settings.as_cp or not os.path.islink(self.dst)
             if not (settings.dirs_exist_ok and is_followed and os.path.isdir(self.dst)):
                 raise
             self.linked |= has_other_name(self.dst, settings)
@@ -220,7 +220,7 @@ def make_root(root: Directory, settings: Settings) -> Own:
     while above and not os.path.lexists(above):
         own.append(above)
         above = os.path.dirname(above)
-    if settings.umask is not None:
+    if settings.as_cp:
         root.make(settings)
     else:
         try:

@@ -41,6 +41,11 @@ class Settings(NamedTuple):
     #: Not None for ``speedcopy cp``: modes are GNU cp's, and links in dst are not followed.
     umask: Optional[int] = None
 
+    @property
+    def as_cp(self) -> bool:
+        """Whether this is ``speedcopy cp``."""
+        return self.umask is not None
+
 
 class Kind(Enum):
     """What is done about a name."""

@@ -62,8 +62,8 @@ class InOrder:
             src, dst = directory.src_prefix + name, directory.dst_prefix + name
             try:
                 if kind is Kind.LINK:
-                    is_cp = self._settings.umask is not None
-                    copy_link(src, dst, self._settings.metadata, replaces=is_cp)
+                    settings = self._settings
+                    copy_link(src, dst, settings.metadata, replaces=settings.as_cp)
                 else:
                     self._copy_function(src, dst)
             except OSError as why:

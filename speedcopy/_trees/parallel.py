@@ -48,7 +48,7 @@ class Parallel:
             elsewhere=self._elsewhere,
             tree=os.urandom(16).hex(),
             skip=0,
-            as_cp=settings.umask is not None,
+            as_cp=settings.as_cp,
         )
         #: What the copies between two places have found useless, as in an Outcome.
         self._skip: dict[tuple[int, str], int] = {}
